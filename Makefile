@@ -6,6 +6,8 @@ PYTHON3 ?= python3
 INSTALLED := $(VENV)/installed
 # Walks the OpenAPI document; its own environment, for it takes no jsonschema-rs as new as the broker's.
 SCHEMATHESIS := $(VENV)/schemathesis
+# The official client of the Model Context Protocol; its own environment, for what it needs takes the place of `multipart`.
+MCP := $(VENV)/mcp
 # AsyncAPI's own schema of its documents; only npm has it, and where that is not, one test is passed over.
 ASYNCAPI := $(VENV)/asyncapi
 WITHOUT_CLOUD := tests/unit tests/contract tests/adapters --numprocesses 2
@@ -26,7 +28,7 @@ up: $(INSTALLED)  ## the embedded cloud, without the demo
 down:  ## stop it (PERSIST=1 keeps its state for the next `make up PERSIST=1`)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; else echo "nothing was running"; fi
 
-test: check $(SCHEMATHESIS)/installed $(ASYNCAPI)/installed  ## lint, types, template, and all tests with the embedded cloud
+test: check $(SCHEMATHESIS)/installed $(MCP)/installed $(ASYNCAPI)/installed  ## lint, types, template, and all tests with the embedded cloud
 	@mkdir -p .local; $(BIN)/python -m pytest $(WITHOUT_CLOUD) > .local/unit.log 2>&1 & unit=$$!; \
 	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile --no-loadscope-reorder; cloud=$$?; \
 	wait $$unit; unit=$$?; cat .local/unit.log; exit $$((cloud | unit))
@@ -58,6 +60,11 @@ $(SCHEMATHESIS)/installed: $(INSTALLED)
 	@test -x $(SCHEMATHESIS)/bin/python || $(BIN)/python -m venv $(SCHEMATHESIS)
 	$(SCHEMATHESIS)/bin/python -m pip install --quiet --disable-pip-version-check schemathesis==4.32.5
 	@touch $(SCHEMATHESIS)/installed
+
+$(MCP)/installed: $(INSTALLED)
+	@test -x $(MCP)/bin/python || $(BIN)/python -m venv $(MCP)
+	$(MCP)/bin/python -m pip install --quiet --disable-pip-version-check mcp==2.3.0
+	@touch $(MCP)/installed
 
 $(ASYNCAPI)/installed: $(INSTALLED)
 	@mkdir -p $(ASYNCAPI)

@@ -107,7 +107,26 @@ def calls() -> list[Any]:
         *bulk_calls(),
         *file_calls(),
         *endpoint_calls(),
+        *mcp_calls(),
         *admin_calls(),
+    ]
+
+
+def mcp_calls() -> list[Any]:
+    """The same for the Model Context Protocol."""
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    work = {"params": {"name": "estimate", "arguments": ASK}}
+    modern = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    told = {"mcp-protocol-version": "2026-07-28", "mcp-method": "nothing"}
+    unknown = {"jsonrpc": "2.0", "id": 1, "method": "nothing", "params": {"_meta": modern}}
+    return [
+        ("POST", "/mcp", 200, None, {"body": json.dumps(asked | work)}),
+        ("POST", "/mcp", 200, None, {"body": json.dumps(asked | {"method": "tools/list"})}),
+        ("POST", "/mcp", 200, None, {"body": json.dumps(asked | {"params": {"name": "none"}})}),
+        ("POST", "/mcp", 202, None, {"body": json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"})}),
+        ("POST", "/mcp", 400, None, {"body": "[]"}),
+        ("POST", "/mcp", 403, None, {"body": json.dumps(asked), "headers": {"origin": "https://evil.example"}}),
+        ("POST", "/mcp", 404, None, {"body": json.dumps(unknown), "headers": told}),
     ]
 
 
@@ -126,7 +145,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
 def openai_calls() -> list[Any]:
     """The same for the routes of OpenAI's clients."""
     bad, lost = json.dumps({"colour": "blue"}), {"path": {"id": "resp_0"}}
-    one, chat = "/responses/{id}", "/chat/completions/{id}"
+    one, chat, lost_before = "/responses/{id}", "/chat/completions/{id}", {"previous_response_id": "resp_0"}
     counted = {"body": json.dumps(ANSWERS["/responses"])}
     found: list[Any] = [
         ("POST", "/responses", 200, None, {"body": json.dumps(ANSWERS["/responses"] | {"background": True})}),
@@ -140,6 +159,10 @@ def openai_calls() -> list[Any]:
         ("GET", one, 400, "response ended", {"query": {"stream": "true"}}),
         ("GET", one, 404, None, lost),
         ("GET", one, 413, "response too large", {}),
+        ("GET", f"{one}/input_items", 200, "response ended", {}),
+        ("GET", f"{one}/input_items", 400, "response ended", {"query": {"limit": "0"}}),
+        ("GET", f"{one}/input_items", 404, None, lost),
+        ("POST", "/responses", 400, None, {"body": json.dumps(ANSWERS["/responses"] | lost_before)}),
         ("DELETE", one, 200, "response ended", {}),
         ("DELETE", one, 400, "response queued", {}),
         ("DELETE", one, 404, None, lost),

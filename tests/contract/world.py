@@ -113,7 +113,8 @@ class World:
         self.turns = FakeTurns()
         prompts, policies = Prompts(self.database, self.texts), Policies(self.database)
         budgets = Budgets(self.database)
-        prepare = Prepare(self.database, self.models, tenants, prompts, self.turns, policies, "inbox", budgets)
+        known = self.database, self.models, tenants, prompts, self.turns, policies, "inbox", budgets
+        prepare = Prepare(*known, self.jobs, self.payloads)
         self.accept = Accept(
             *(self.database, budgets, self.jobs, self.payloads, FakeQueue(), prepare),
             *(lambda url: None, lambda head, error: None),

@@ -131,7 +131,8 @@ class World:
         tenants = Tenants(self.database)
         policies = Policies(self.database)
         budgets = budgets or Budgets(self.database)
-        return Prepare(self.database, self.models(), tenants, self.prompts(), self.turns, policies, INBOX, budgets)
+        known = self.database, self.models(), tenants, self.prompts(), self.turns, policies, INBOX, budgets
+        return Prepare(*known, self.jobs, self.payloads)
 
     def accepting(self) -> Accept:
         """The use case as a fresh process builds it."""

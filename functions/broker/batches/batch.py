@@ -26,8 +26,9 @@ accepted, held in the budget and to be called back when the batch stops."""
 MOST_OPEN = 200
 """Shards that have not ended, those included of which a few rows take long."""
 
-LOOK_MS = 300_000
-"""How often the sweep looks whether a batch only waits for a message that was lost; each time in vain twice as long."""
+LOOK_MS, BEGUN_MS = 300_000, 60_000
+"""How often the sweep looks whether a batch only waits for a message that was lost, each time in vain twice as long;
+and when it starts one that nobody has touched since it was made."""
 
 MOST_LOOK_MS = 3_600_000
 

@@ -40,9 +40,8 @@ class Batches:
         return batch
 
     def deliveries(self, batch: Batch) -> list[Item]:
-        """Its webhooks; they go out when it has ended."""
-        wanted = batch.status.terminal and ("webhook" in batch.asked or batch.erased_at is not None)
-        return self.database.query("jobs", batch_pk(batch.id), "NOTE#DELIVERY#") if wanted else []
+        """Its webhooks, its own and those to registered endpoints; they go out when it has ended."""
+        return self.database.query("jobs", batch_pk(batch.id), "NOTE#DELIVERY#") if batch.status.terminal else []
 
     def create(self, batch: Batch) -> bool:
         """Write a new batch; False where it is there."""

@@ -59,7 +59,7 @@ def estimate() -> "EstimateBatch":
     from broker.batches.asking.estimating import EstimateBatch
     from broker.batches.asking.sampling import Sampling
     from broker.bootstrap.doors import estimate_job
-    from broker.jobs.in_flight import LIMIT, PK
+    from broker.jobs.account_limit import told
     from broker.routing.question import USUAL_OUTPUT
 
     def batch_price(model_id: str, tokens_in: int, most_out: int, now: int) -> int | None:
@@ -69,8 +69,8 @@ def estimate() -> "EstimateBatch":
         return tokens_in * model.batch_price_in + min(most_out, USUAL_OUTPUT) * model.batch_price_out
 
     def at_once() -> int | None:
-        known = database().get("ledger", PK, LIMIT, eventual=True)
-        return known["limit"] * ALONE[0] // ALONE[1] if known else None
+        known = told(database())
+        return known * ALONE[0] // ALONE[1] if known is not None else None
 
     return EstimateBatch(submit(), Sampling(batching.row_bytes()), estimate_job(), batch_price, at_once)
 

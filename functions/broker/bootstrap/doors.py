@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from broker.tenants.budgets import Budgets
     from broker.tenants.call_rates import CallRates
     from broker.tenants.identity import Identity
+    from broker.tenants.waits import UsualWaits, Waits
 
 
 QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest", "openai", "anthropic")}
@@ -62,7 +63,10 @@ def prepare() -> "Prepare":
 
     prompts = Prompts(database(), prompt_texts())
     inbox = setting("INBOX_BUCKET")
-    return Prepare(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets())
+    return Prepare(
+        *(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets()),
+        *(jobs(), payloads()),
+    )
 
 
 @cache
@@ -107,6 +111,30 @@ def call_rates() -> "CallRates":
     return CallRates(
         database(), int(setting("TENANT_REQUEST_RATE")), lambda tenant, now: tenants().get(tenant, now).calls_per_second
     )
+
+
+@cache
+def waits() -> "Waits":
+    """How many calls of tenants may wait at once; what may by default is asked for at the first."""
+    from broker.tenants.waits import Room, Waits
+
+    def room(tenant: str, now: int) -> Room:
+        entry = tenants().get(tenant, now)
+        most = usual_waits().at(now) if entry.waits_at_once is None else entry.waits_at_once
+        return Room(most, entry.calls_per_second or int(setting("TENANT_REQUEST_RATE")))
+
+    return Waits(database(), room)
+
+
+@cache
+def usual_waits() -> "UsualWaits":
+    """The same of a tenant whose entry says nothing."""
+    from broker.cloud.capacity import JOBS_PART
+    from broker.jobs.account_limit import told
+    from broker.tenants.waits import UsualWaits
+
+    said, reserved = int(setting("TENANT_WAITS")), int(setting("RESERVED_CONCURRENCY"))
+    return UsualWaits(said, reserved, int(setting("JOBS_AT_ONCE")), JOBS_PART, lambda: told(database()))
 
 
 def cors_origin() -> str:
@@ -175,6 +203,8 @@ def api() -> "Api":
             call_rates().check,
             partial(standings, database()),
         ),
+        waits=waits(),
+        origin=cors_origin,
     )
 
 

@@ -18,7 +18,7 @@ GENERATION = 1
 ASIDE = frozenset(
     {
         *("metadata", "webhook", "bus_events", "priority", "deadline_seconds", "timeout_seconds", "ttl_seconds"),
-        *("cache", "prompt_cache", "coalesce", "conversation_id"),
+        *("cache", "prompt_cache", "coalesce", "conversation_id", "previous_job_id", "on_unsupported"),
         *("history", "prompt_used"),  # notes of how the request was prepared
         *("model", "routing", "prompt", "parameters"),  # these count in the form that is built from them
     }
@@ -66,7 +66,8 @@ def cache_key_of(
             and no others.
         embedding_model: the one that similarity is judged with, where it is asked for.
     """
-    if request["task"] in MAKING_FILES or ("conversation_id" in request and "history" not in request):
+    goes_on = "conversation_id" in request or "previous_job_id" in request
+    if request["task"] in MAKING_FILES or (goes_on and "history" not in request):
         return None
     if _refers(_without(request.get("input", {}), "tools")):
         return None

@@ -18,6 +18,9 @@ from broker.jobs.head import Status
 POLL_S = 20
 """A long poll, within what API Gateway allows."""
 
+PAUSE_S = 1
+"""Between long polls: where as many wait as may, they are answered at once."""
+
 
 class NotSucceeded(Exception):
     """The job that was waited for ended otherwise; its text is what is shown of it."""
@@ -106,7 +109,12 @@ def models(shell: Shell) -> str:
 
 
 def client_of(shell: Shell) -> RestClient:
-    """The API that the environment names, or the stack's; the key is the environment's alone.
+    """The API as `address_of` has it."""
+    return RestClient(*address_of(shell))
+
+
+def address_of(shell: Shell) -> tuple[str, str]:
+    """The API that the environment names, or the stack's, and a key; the key is the environment's alone.
 
     Raises:
         InvalidRequest: there is no key.
@@ -114,7 +122,7 @@ def client_of(shell: Shell) -> RestClient:
     key = shell.environment.get("BROKER_API_KEY")
     if not key:
         raise InvalidRequest("Put an API key into BROKER_API_KEY (`broker key TENANT --principal NAME` makes one).")
-    return RestClient(shell.environment.get("BROKER_URL") or shell.outputs["ApiUrl"], key)
+    return (shell.environment.get("BROKER_URL") or shell.outputs["ApiUrl"]).rstrip("/"), key
 
 
 def _path(job_id: str) -> str:
@@ -164,6 +172,7 @@ def _ended(client: RestClient, job_id: str, seconds: int | None, options: argpar
         job = client.call("GET", _path(job_id), query={"wait": left})
         if job["ended_at"] or (until is not None and time.monotonic() >= until):
             break
+        time.sleep(PAUSE_S)
     if job["status"] != Status.SUCCEEDED:
         raise NotSucceeded(_why(job) if options.text_only else as_json(job))
     return _told(job, options)

@@ -12,6 +12,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from broker.cli import asking, batches, bulk, keys
+from broker.cli.compat.command import add as add_compat
+from broker.cli.compat.command import compat
 from broker.cli.completion import SHELLS, script
 from broker.cli.dead_letters import add_dlq, dlq
 from broker.cli.doctor import add_doctor, doctor
@@ -157,6 +159,7 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "batch": batches.batch,
     "document": document,
     "bulk": bulk.bulk,
+    "compat": compat,
     "completion": _completion,
 }
 
@@ -201,6 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     batches.add(commands.add_parser("batch", help="run the rows of a file as one piece of work"))
     add_document(commands.add_parser("document", help="have a document worked on by a recipe"))
     bulk.add(commands.add_parser("bulk", help="cancel, or run again, all jobs that a filter finds"))
+    add_compat(commands.add_parser("compat", help="what a program, or a recording of its calls, would find here"))
     one = commands.add_parser("completion", help="print a script that completes this command in your shell")
     one.add_argument("shell", choices=SHELLS)
     return parser

@@ -269,7 +269,7 @@ def turn_of(
         mapping: what the placeholders of both stand for.
         model: which answered.
     """
-    messages = [*_own(document), _answer(output)]
+    messages = [*_own(document), answer_message(output)]
     tokens = sum(map(estimate_message, messages))
     if not mapping:
         return Turn(head.id, head.created_at, tokens, messages, model=model)
@@ -286,7 +286,8 @@ def _own(document: Mapping[str, Any]) -> Iterable[Message]:
     return (message for message in own if message["role"] not in INSTRUCTIONS)
 
 
-def _answer(output: Mapping[str, Any]) -> Message:
+def answer_message(output: Mapping[str, Any]) -> Message:
+    """An answer as the message that it was."""
     text = output.get("text")
     if text is None and "json" in output:
         text = json.dumps(output["json"], ensure_ascii=False)

@@ -79,9 +79,21 @@ class Response(Told):
     max_output_tokens: int | None
     truncation: Literal["auto", "disabled"]
     conversation: dict[str, str] | None
-    previous_response_id: None
+    previous_response_id: Annotated[str, Field(pattern="^resp_")] | None
+    store: bool
+    """`false`: no response goes on from it, and it is kept for ten minutes."""
     service_tier: Literal["default", "flex"]
     prompt_cache_retention: Literal["in_memory", "24h"] | None
+
+
+class ItemList(Shown):
+    """A page of items: messages, calls of functions, and what these gave."""
+
+    object: Literal["list"]
+    data: list[Object]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
 
 
 class DeletedAnswer(Shown):
@@ -179,6 +191,8 @@ class ResponseRequest(Said):
     prompt: Object | None = None
     """A stored prompt: its `id`, a `version` (a number, or a label), and `variables`."""
     conversation: str | Object | None = None
+    previous_response_id: str | None = None
+    """What was asked and answered up to that response comes first, but for its instructions."""
     background: bool | None = None
     text: Object | None = None
     tools: list[Object] | None = None
@@ -189,7 +203,7 @@ class ResponseRequest(Said):
     truncation: Literal["auto", "disabled"] | None = None
     service_tier: Tier | None = None
     store: bool | None = None
-    """`false`: kept for ten minutes."""
+    """`false`: kept for ten minutes, and no response goes on from it."""
     stream: bool | None = None
     """Not with `background`."""
     stream_options: Object | None = None

@@ -63,6 +63,10 @@ class Attempt(Shown):
     """`embed`, `summarize` and `guard` are auxiliary calls: for a similar question, for older turns, for a check."""
     prompt: str | None = None
     """Of a judge, the registered prompt by which it was asked, with its version: `tone@3`."""
+    credential: str | None
+    """The key that it was made with, by its name, where the model has several."""
+    dropped: list[str]
+    """Fields of the request that the model does not take, and that it was asked without."""
     times: Count = 1
     """Calls of earlier runs that failed alike are told as one; its time, tokens and cost are theirs together."""
 

@@ -1,12 +1,21 @@
 """The items of a response's `input` as messages of a chat: texts, pictures, calls of tools and what they gave."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from broker.doors.openai import breakpoint_of
 from broker.doors.reading import Fields, Json, entries, refuse
 
 ROLES = ("user", "assistant", "system", "developer")
+
+INSTRUCTING = ("system", "developer")
+
+
+def begins_with_instructions(body: Any) -> bool:
+    """Whether the input itself begins with what instructs: other than `instructions`, it is a part of the talk."""
+    given = body.get("input") if isinstance(body, Mapping) else None
+    first = given[0] if isinstance(given, list) and given else None
+    return isinstance(first, Mapping) and first.get("role") in INSTRUCTING
 
 
 def messages_of(fields: Fields) -> tuple[list[Json], dict[str, str]]:

@@ -11,6 +11,7 @@ from broker.doors.openai import (
     SAID_PLACES,
     cached_details,
     calls_of,
+    job_id_of,
     lane,
     metadata_of,
     prompt_cache,
@@ -22,10 +23,13 @@ from broker.doors.openai import (
     tier_of,
     told_back,
 )
-from broker.doors.reading import Asked, Fields, Json, refuse
-from broker.doors.response_items import messages_of
+from broker.doors.reading import Asked, Fields, Json, ours, refuse
+from broker.doors.response_items import begins_with_instructions, messages_of
 
 PREFIX = "resp_"
+
+NO_JOB = "none"
+"""In the place of an id that is no response's; no job has such an id."""
 
 SHORT_S = 600
 """How long what came with `store: false` is kept, and may take."""
@@ -40,6 +44,7 @@ PLACES = {
     "parameters.max_output_tokens": "max_output_tokens",
     "output_schema": "text.format.schema",
     "conversation_id": "conversation",
+    "previous_job_id": "previous_response_id",
     **SAID_PLACES,
 }
 
@@ -72,6 +77,9 @@ def job_of(body: Any) -> Asked:
         InvalidRequest: it has a field that has no place in a job, by the field's name.
     """
     fields = Fields(body)
+    context: Json = {}
+    if begins_with_instructions(body):
+        context["instructions"] = int(body.get("instructions") is not None)
     messages, places = messages_of(fields)
     job: Json = {}
     if (model := fields.take("model")) is not None:
@@ -92,14 +100,18 @@ def job_of(body: Any) -> Asked:
         job["parameters"] = parameters
     _text(fields, job)
     _conversation(fields, job)
-    _truncation(fields, job)
+    if _truncation(fields) == "auto":
+        context["strategy"] = "truncate_oldest"
     told = told_back(fields)
-    job |= lane(fields) | told | prompt_cache(fields, told)
+    job |= lane(fields) | told | prompt_cache(fields, told) | ours(fields)
     background = fields.truth("background")
     if fields.take("store") is False:
         if background:
             refuse("store", "an answer that is asked for later has to be kept", "invalid_field")
         job |= {"ttl_seconds": SHORT_S, "deadline_seconds": SHORT_S}
+        context["continuable"] = False
+    if context:
+        job["context"] = context
     streams = fields.truth("stream")
     if streams and background:
         refuse("stream", "an answer that is asked for later is not streamed")
@@ -186,16 +198,20 @@ def _conversation(fields: Fields, job: Json) -> None:
         named.end()
     if given is not None:
         job["conversation_id"] = given
-    if fields.take("previous_response_id") is not None:
-        refuse("previous_response_id", "it is not supported: name a conversation, which keeps its turns")
+    previous = fields.text("previous_response_id")
+    if previous is None:
+        return
+    if given is not None:
+        why = "a response goes on from another one or in a conversation, not both"
+        refuse("previous_response_id", why, "mutually_exclusive_parameters")
+    job["previous_job_id"] = job_id_of(PREFIX, previous) or NO_JOB
 
 
-def _truncation(fields: Fields, job: Json) -> None:
+def _truncation(fields: Fields) -> Any:
     given = fields.take("truncation")
     if given not in (None, "auto", "disabled"):
         refuse("truncation", "only auto or disabled is supported")
-    if given == "auto":
-        job["context"] = {"strategy": "truncate_oldest"}
+    return given
 
 
 def response_of(view: Json, asked: Json) -> Json:
@@ -225,7 +241,8 @@ def response_of(view: Json, asked: Json) -> Json:
         "max_output_tokens": parameters.get("max_output_tokens"),
         "truncation": "auto" if asked.get("context", {}).get("strategy") == "truncate_oldest" else "disabled",
         "conversation": {"id": view["conversation_id"]} if view["conversation_id"] else None,
-        "previous_response_id": None,
+        "previous_response_id": public_id(PREFIX, asked["previous_job_id"]) if "previous_job_id" in asked else None,
+        "store": asked.get("context", {}).get("continuable", True),
         "service_tier": tier_of(asked),
         "prompt_cache_retention": retention_of(asked),
         "metadata": metadata,

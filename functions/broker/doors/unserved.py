@@ -50,7 +50,6 @@ ANTHROPIC_GROUPS: dict[str, str] = {
 
 CALLS: dict[tuple[str, str], str] = {
     ("POST", "/responses/compact"): "`context` of a job shortens what is too long",
-    ("GET", "/responses/{}/input_items"): "`GET /v1/conversations/{id}` has the turns that are kept",
     ("GET", "/chat/completions"): "`GET /v1/jobs` lists jobs",
     ("POST", "/chat/completions/{}"): "metadata stay as they came",
     ("GET", "/chat/completions/{}/messages"): "`GET /v1/conversations/{id}` has the turns that are kept",

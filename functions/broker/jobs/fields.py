@@ -252,9 +252,14 @@ class Strategy(StrEnum):
 
 
 class Context(Strict):
-    """How to keep within the context window."""
+    """How to keep within the context window, and what other jobs may have of this one's."""
 
     strategy: Strategy = Strategy.ERROR
+    instructions: int | None = Field(default=None, ge=0, le=MOST_MESSAGES)
+    """How many of the first messages are instructions for this job alone, of those with the role `system` or
+    `developer`: all of them, unless it is said. A job that goes on from this one has the others before its own."""
+    continuable: bool = True
+    """Whether a job may go on from this one."""
 
 
 WebhookEvent = Annotated[

@@ -180,6 +180,16 @@ class Jobs:
             return None
         return Look(head, _notes(found), next((item for item in found if item["sk"] == head.output), None))
 
+    def erased(self, job_ids: Sequence[str]) -> set[str]:
+        """Which of these jobs were erased; what the last second did may not be seen.
+
+        Raises:
+            Unread: the tables are busy.
+        """
+        names = {job_pk(job_id): job_id for job_id in job_ids}
+        found = self._database.get_many("jobs", [(pk, f"NOTE#{ERASED}") for pk in names]) if names else []
+        return {names[item["pk"]] for item in found}
+
     def around(self, head: Head) -> tuple[dict[str, Item], Item | None]:
         """All its notes, and the item of its output for `Payloads.load`, by one read."""
         if head.output is None:

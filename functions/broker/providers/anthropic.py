@@ -26,6 +26,7 @@ from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.marks import of_part, settled, wish
+from broker.providers.wire.own_fields import beside
 from broker.providers.wire.picture_parts import Link, encoded
 from broker.providers.wire.structured import loads
 from broker.providers.wire.tools import NAMED
@@ -66,6 +67,7 @@ class Anthropic:
 def _chat(call: Call) -> Answer:
     history = prepare(call, ANTHROPIC, links=_is_own(call) or call.options.get("links") is True)
     asked, forced = _request(call, history)
+    asked = beside(asked, call.extra)
     headers = exchange.headers(call, "x-api-key", "{}")
     headers["anthropic-version"] = str(call.options.get("version", VERSION))
     url = f"{exchange.base_url(call, BASE_URL)}/messages"

@@ -10,7 +10,7 @@ from broker.jobs.fields import Language
 from broker.json_text import MAX_BODY_BYTES
 from broker.registry.entry import Entry, Name, PolicyNames, StrictEntry, TenantId, Usd
 from broker.storage import Item
-from broker.tenants.limits import MOST, MOST_CALLS, What, Window
+from broker.tenants.limits import MOST, MOST_CALLS, MOST_WAITS, What, Window
 
 Url = Annotated[str, Spelled("^https?://", "it has to be an address that begins with https:// or http://")]
 
@@ -51,6 +51,8 @@ class TenantLimitsEntry(LimitsEntry):
 
     calls_per_second: int | None = Field(default=None, ge=1, le=MOST_CALLS)
     """Calls of the API, looks among them; what the stack gives each unless said."""
+    waits_at_once: int | None = Field(default=None, ge=0, le=MOST_WAITS)
+    """Calls that wait for an answer at the same time; what the stack gives each unless said."""
 
 
 class TenantEntry(Entry):

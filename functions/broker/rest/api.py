@@ -42,6 +42,7 @@ from broker.routing.figures import Health
 from broker.tenants.limiting import Standing
 from broker.tenants.limits import Limit
 from broker.tenants.registry import Tenants
+from broker.tenants.waits import Waits
 
 if TYPE_CHECKING:
     from broker.rest.endpoints import EndpointDoor
@@ -77,6 +78,10 @@ class Api:
     """Raises where the tenant calls too often."""
     standings: Callable[[str, Sequence[Limit], int], Sequence[Standing]] = lambda tenant, limits, now: ()
     """How limits of a tenant stand."""
+    waits: Waits | None = None
+    """How many calls of a tenant wait at once; without it, all that come."""
+    origin: Callable[[], str] = lambda: ""
+    """Whose pages may call from browsers: one origin, `*`, or none."""
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -85,15 +90,16 @@ class Api:
             BrokerError: in the public form by `error_reply`.
         """
         self.check_rate(request.tenant, now_ms())
-        return self._answered(request)
+        return self.answered(request)
 
-    def _answered(self, request: Request) -> Reply:
+    def answered(self, request: Request) -> Reply:
+        """The same of what is a part of a call, which is counted once."""
         route = ROUTES.get((request.method, request.resource))
         if route is None:
             from broker.rest.elsewhere import answer_elsewhere
             from broker.rest.published import PUBLIC_ROUTES
 
-            return answer_elsewhere(request, ROUTES, self._answered, PUBLIC_ROUTES)
+            return answer_elsewhere(request, ROUTES, self.answered, PUBLIC_ROUTES)
         scope, answer = route
         request.need(scope)
         return answer(self, request)
@@ -113,9 +119,9 @@ class Api:
         wait = preferred_wait(request.headers.get("prefer", ""))
         body = parse_request(document)
         accepted = self.take(request, body, "rest")
-        head = self.wait(accepted.head, request.began + wait, seen=0)
+        head, had_place = self.waited(accepted.head, request.began + wait)
         headers = {"location": job_url(head, request.base_url)}
-        if wait:
+        if wait and had_place:
             headers["preference-applied"] = f"wait={wait}"
         if accepted.repeated:
             headers["idempotent-replayed"] = "true"
@@ -238,9 +244,17 @@ class Api:
         answer = answer_of(self.payloads, head, item, filled=request.may_see_values())
         return view(head, notes, answer, request.base_url, whole_route=whole_route)
 
-    def wait(self, head: Head, until: float, *, seen: int) -> Head:
+    def wait(self, head: Head, until: float, *, seen: int = 0) -> Head:
         """See `waiting.ended`."""
-        return ended(self.jobs, head, until, seen=seen)
+        return self.waited(head, until, seen=seen)[0]
+
+    def waited(self, head: Head, until: float, *, seen: int = 0) -> tuple[Head, bool]:
+        """The same, and whether there was a place to wait for it: without one, a job may not have ended yet."""
+        if self.waits is None:
+            return ended(self.jobs, head, until, seen=seen, may_stay=lambda: True), True
+        with self.waits.waiting(head.tenant) as stay:
+            head = ended(self.jobs, head, until, seen=seen, may_stay=stay)
+            return head, stay.had_place
 
 
 def _of(room: str, answer: str | Callable[[Any, Request], Reply]) -> Callable[[Api, Request], Reply]:
@@ -253,6 +267,13 @@ def _of(room: str, answer: str | Callable[[Any, Request], Reply]) -> Callable[[A
 
     answered.__name__ = answer if isinstance(answer, str) else answer.__name__
     return answered
+
+
+def speak_mcp(api: Api, request: Request) -> Reply:
+    """`POST /mcp`; its module is loaded by who speaks it."""
+    from broker.rest.mcp import answer_mcp
+
+    return answer_mcp(api, request)
 
 
 Route = tuple[str, Callable[[Api, Request], Reply]]
@@ -274,6 +295,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     **MODEL_ROUTES,
     ("GET", "/limits"): ("usage:read", list_limits),
+    ("POST", "/mcp"): ("jobs:read", speak_mcp),
     **OPENAI_ROUTES,
     **MEDIA_ROUTES,
     **ANTHROPIC_ROUTES,

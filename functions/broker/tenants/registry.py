@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.errors import Forbidden
 from broker.storage import Database
-from broker.tenants.limits import BODY_BYTES, CALLS, Limit, limits_of
+from broker.tenants.limits import BODY_BYTES, CALLS, WAITS, Limit, limits_of
 
 KEEP_MS = 30_000
 
@@ -56,6 +56,8 @@ class Tenant:
     """What its submissions may be in a window of time."""
     calls_per_second: int | None = None
     """Of the API, looks among them; None for what the stack gives each."""
+    waits_at_once: int | None = None
+    """Calls that wait for an answer; None for what the stack gives each."""
     body_bytes: int | None = None
     """The largest body of one; None for what all may send."""
     off_peak: dict[str, Any] | None = None
@@ -102,6 +104,7 @@ class Tenants:
                 version=item.get("version"),
                 limits=limits_of("tenant", tenant_id, item.get("limits", {})),
                 calls_per_second=item.get("limits", {}).get(CALLS),
+                waits_at_once=item.get("limits", {}).get(WAITS),
                 body_bytes=item.get("limits", {}).get(BODY_BYTES),
                 off_peak=item.get("off_peak"),
             )

@@ -44,7 +44,12 @@ def with_input(**more: Any) -> dict[str, Any]:
         ({"conversation": {"id": "conv-1"}}, {"conversation_id": "conv-1"}),
         ({"truncation": "auto"}, {"context": {"strategy": "truncate_oldest"}}),
         ({"truncation": "disabled", "store": True, "include": [], "stream": False}, {}),
-        ({"store": False}, {"ttl_seconds": 600, "deadline_seconds": 600}),
+        (
+            {"store": False},
+            {"ttl_seconds": 600, "deadline_seconds": 600, "context": {"continuable": False}},
+        ),
+        ({"previous_response_id": "resp_1"}, {"previous_job_id": "job_1"}),
+        ({"previous_response_id": "chatcmpl-1"}, {"previous_job_id": "none"}),
         ({"service_tier": "flex", "background": True}, {"priority": "bulk"}),
         (
             {"safety_identifier": "s", "prompt_cache_key": "p"},
@@ -135,7 +140,8 @@ def test_items_are_messages_and_calls_belong_to_the_turn_before() -> None:
     [
         ({"stream": True, "background": True}, "stream"),
         ({"stream_options": {"include_obfuscation": True}}, "stream_options"),
-        ({"previous_response_id": "resp_1"}, "previous_response_id"),
+        ({"previous_response_id": "resp_1", "conversation": "c-1"}, "previous_response_id"),
+        ({"previous_response_id": 17}, "previous_response_id"),
         ({"reasoning": {"effort": "high"}}, "reasoning"),
         ({"include": ["reasoning.encrypted_content"]}, "include"),
         ({"background": "yes"}, "background"),

@@ -59,6 +59,8 @@ def request(call: Call, history: History) -> Json:
         made["system"] = [block for each in history.system for block in pointed({"text": each}, of_part(each))]
     if inference := chats.parameters(call, PARAMETERS):
         made["inferenceConfig"] = inference
+    if call.extra:
+        made["additionalModelRequestFields"] = dict(call.extra)
     if tools := _tools(history):
         made["toolConfig"] = tools
     if guard := guardrail(call):
