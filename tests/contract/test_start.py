@@ -116,9 +116,9 @@ def test_each_function_is_looked_at() -> None:
     assert set(DOORS) == AT_FIRST_USE.keys()
     text = {door: (ROOT / "functions" / "handlers" / f"{door}.py").read_text() for door in DOORS}
     for door, (builder, _) in AT_FIRST_USE.items():
-        assert re.search(rf"\b(batch_results|batching|doors|inbox|pushing|running|sweeping)\.{builder}\(", text[door]), (
-            f"handlers/{door}.py does not use {builder}"
-        )
+        assert re.search(
+            rf"\b(batch_results|batching|doors|inbox|pushing|running|sweeping)\.{builder}\(", text[door]
+        ), f"handlers/{door}.py does not use {builder}"
 
 
 @pytest.mark.parametrize("door", DOORS)

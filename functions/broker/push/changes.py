@@ -48,8 +48,12 @@ def batch_state(batch: Batch, base_url: str) -> dict[str, Any]:
     return {"sequence": batch.rev, "batch_id": batch.id, "status": batch.status.value, "url": url}
 
 
-def news_of_job(change: HeadChange, base_url: str) -> News | None:
-    """What a change of a head tells; None where its status is what it was."""
+def news_of(change: HeadChange | BatchChange, base_url: str) -> News | None:
+    """What a change tells; None where its status is what it was. `base_url` is that of the REST API."""
+    return _of_job(change, base_url) if isinstance(change, HeadChange) else _of_batch(change, base_url)
+
+
+def _of_job(change: HeadChange, base_url: str) -> News | None:
     head = change.after
     at: int | None
     if review_event_of(change.before, head, base_url):
@@ -65,8 +69,7 @@ def news_of_job(change: HeadChange, base_url: str) -> News | None:
     return News(head.tenant, told, head.id, head.batch or "")
 
 
-def news_of_batch(change: BatchChange, base_url: str) -> News | None:
-    """The same of a batch."""
+def _of_batch(change: BatchChange, base_url: str) -> News | None:
     batch = change.after
     if change.before is not None and change.before.status is batch.status:
         return None

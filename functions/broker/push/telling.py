@@ -15,7 +15,7 @@ from typing import Protocol
 
 from broker.delivery.publishing import HeadChange
 from broker.errors import Conflict
-from broker.push.changes import BatchChange, News, news_of_batch, news_of_job
+from broker.push.changes import BatchChange, News, news_of
 from broker.push.connection import Connection, Connections
 from broker.push.watching import MayListen
 from broker.side_by_side import Work
@@ -94,12 +94,7 @@ class TellConnections:
         """
         news: dict[str, list[News]] = {}
         for change in changes:
-            found = (
-                news_of_job(change, self.base_url)
-                if isinstance(change, HeadChange)
-                else news_of_batch(change, self.base_url)
-            )
-            if found:
+            if found := news_of(change, self.base_url):
                 news.setdefault(found.tenant, []).append(found)
         turn = _Turn(deque(self._in_turn(news, now)))
         messages = len(turn.waiting)
