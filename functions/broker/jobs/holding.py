@@ -39,6 +39,8 @@ class Prepared:
     """Budgets of its tenant beside its own."""
     queued_jobs: int | None = None
     """How many jobs of the tenant may not have ended; None for any number."""
+    cloud_events: bool = False
+    """Whether the tenant wants events about it as CloudEvents."""
 
     @property
     def kept(self) -> dict[str, Any]:
