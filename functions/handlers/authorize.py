@@ -37,6 +37,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "tenant": identity.tenant,
             "principal": identity.principal,
             "scopes": " ".join(sorted(identity.scopes)),
-            **({"key": identity.key, "limits": json.dumps(identity.limits)} if identity.limits else {}),
+            **({"key": identity.key} if identity.key else {}),
+            **({"limits": json.dumps(identity.limits)} if identity.limits else {}),
         },
     }

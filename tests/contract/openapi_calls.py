@@ -107,7 +107,26 @@ def calls() -> list[Any]:
         *bulk_calls(),
         *file_calls(),
         *endpoint_calls(),
+        *mcp_calls(),
         *admin_calls(),
+    ]
+
+
+def mcp_calls() -> list[Any]:
+    """The same for the Model Context Protocol."""
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    work = {"params": {"name": "estimate", "arguments": ASK}}
+    modern = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    told = {"mcp-protocol-version": "2026-07-28", "mcp-method": "nothing"}
+    unknown = {"jsonrpc": "2.0", "id": 1, "method": "nothing", "params": {"_meta": modern}}
+    return [
+        ("POST", "/mcp", 200, None, {"body": json.dumps(asked | work)}),
+        ("POST", "/mcp", 200, None, {"body": json.dumps(asked | {"method": "tools/list"})}),
+        ("POST", "/mcp", 200, None, {"body": json.dumps(asked | {"params": {"name": "none"}})}),
+        ("POST", "/mcp", 202, None, {"body": json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"})}),
+        ("POST", "/mcp", 400, None, {"body": "[]"}),
+        ("POST", "/mcp", 403, None, {"body": json.dumps(asked), "headers": {"origin": "https://evil.example"}}),
+        ("POST", "/mcp", 404, None, {"body": json.dumps(unknown), "headers": told}),
     ]
 
 

@@ -156,6 +156,7 @@ class World:
             lambda: self.batches.bulk(),
             lambda: an_endpoint_door(self.database, FakeDeliveries(), self.deliver.again, self._attempt_tests),
             standings=partial(standings, self.database),
+            places=lambda limits: [each.standing(self.database) for each in limits],
         )
 
     def _attempt_tests(self) -> None:

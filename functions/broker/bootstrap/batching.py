@@ -100,7 +100,10 @@ def plan() -> "Plan":
         with suppress(NotFound):  # it was there when the batch was taken; if it comes back, rows may find it
             prompts.check_columns(prompt, names, now_ms())
 
-    return Plan(batches(), row_bytes(), EVERY, refused, check_columns)
+    def most_tokens(tenant: str, now: int) -> int | None:
+        return tenants().get(tenant, now).enqueued_batch_tokens
+
+    return Plan(batches(), row_bytes(), EVERY, refused, check_columns, most_tokens)
 
 
 @cache

@@ -203,7 +203,9 @@ def api() -> "Api":
             call_rates().check,
             partial(standings, database()),
         ),
+        places=lambda limits: [each.standing(database()) for each in limits],
         waits=waits(),
+        origin=cors_origin,
     )
 
 

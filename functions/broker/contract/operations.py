@@ -9,6 +9,7 @@ from broker.contract.common import EXAMPLE_JOB
 from broker.contract.endpoint_operations import ENDPOINT_OPERATIONS
 from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
+from broker.contract.mcp import MCP_OPERATIONS
 from broker.contract.models import Estimate, Model, ModelList
 from broker.contract.openai_media import MEDIA_OPERATIONS
 from broker.contract.openai_operations import OPENAI_OPERATIONS
@@ -226,5 +227,6 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     **ENDPOINT_OPERATIONS,
     **BATCH_OPERATIONS,
     **BULK_OPERATIONS,
+    **MCP_OPERATIONS,
 }
 """By method and path, as `ROUTES`."""

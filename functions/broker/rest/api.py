@@ -40,7 +40,8 @@ from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.tenants.limiting import Standing
-from broker.tenants.limits import Limit
+from broker.tenants.limits import QUEUED, Limit
+from broker.tenants.open_jobs import OpenJobs
 from broker.tenants.registry import Tenants
 from broker.tenants.waits import Waits
 
@@ -78,8 +79,12 @@ class Api:
     """Raises where the tenant calls too often."""
     standings: Callable[[str, Sequence[Limit], int], Sequence[Standing]] = lambda tenant, limits, now: ()
     """How limits of a tenant stand."""
+    places: Callable[[Sequence[OpenJobs]], Sequence[dict[str, Any]]] = lambda limits: ()
+    """How limits of jobs that have not ended stand."""
     waits: Waits | None = None
     """How many calls of a tenant wait at once; without it, all that come."""
+    origin: Callable[[], str] = lambda: ""
+    """Whose pages may call from browsers: one origin, `*`, or none."""
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -88,15 +93,16 @@ class Api:
             BrokerError: in the public form by `error_reply`.
         """
         self.check_rate(request.tenant, now_ms())
-        return self._answered(request)
+        return self.answered(request)
 
-    def _answered(self, request: Request) -> Reply:
+    def answered(self, request: Request) -> Reply:
+        """The same of what is a part of a call, which is counted once."""
         route = ROUTES.get((request.method, request.resource))
         if route is None:
             from broker.rest.elsewhere import answer_elsewhere
             from broker.rest.published import PUBLIC_ROUTES
 
-            return answer_elsewhere(request, ROUTES, self._answered, PUBLIC_ROUTES)
+            return answer_elsewhere(request, ROUTES, self.answered, PUBLIC_ROUTES)
         scope, answer = route
         request.need(scope)
         return answer(self, request)
@@ -134,7 +140,9 @@ class Api:
         """Accept what came by a door; a repeat of the call gets the job of the first."""
         now = now_ms()
         limits = partial(limits_for, request, lambda: self.tenants.get(request.tenant, now))
-        caller = Caller(request.tenant, request.principal, door, request.request_id, limits=limits)
+        queued = request.limits.get(QUEUED)
+        who = request.tenant, request.principal, door, request.request_id
+        caller = Caller(*who, limits=limits, key=request.key, queued_jobs=queued)
         once = asked_once(request, lambda: self.tenants.get(request.tenant, now).repeat_window_seconds)
         return telling(request, limits, door, now, lambda: self.accept(body, caller, now, **once))
 
@@ -266,6 +274,13 @@ def _of(room: str, answer: str | Callable[[Any, Request], Reply]) -> Callable[[A
     return answered
 
 
+def speak_mcp(api: Api, request: Request) -> Reply:
+    """`POST /mcp`; its module is loaded by who speaks it."""
+    from broker.rest.mcp import answer_mcp
+
+    return answer_mcp(api, request)
+
+
 Route = tuple[str, Callable[[Api, Request], Reply]]
 
 ROUTES: dict[tuple[str, str], Route] = {
@@ -285,6 +300,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     **MODEL_ROUTES,
     ("GET", "/limits"): ("usage:read", list_limits),
+    ("POST", "/mcp"): ("jobs:read", speak_mcp),
     **OPENAI_ROUTES,
     **MEDIA_ROUTES,
     **ANTHROPIC_ROUTES,

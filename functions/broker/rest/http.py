@@ -70,7 +70,7 @@ class Request:
     sent_at: int | None = None
     """When API Gateway got it, in milliseconds since the epoch."""
     key: str = ""
-    """The id of an API key that has limits of its own; these are in `limits`, by the fields of a registry's entry."""
+    """The id of the API key; its own limits are in `limits`, by the fields of a registry's entry."""
     limits: dict[str, Any] = field(default_factory=dict)
     told: dict[str, str] = field(default_factory=dict)
     """Headers of the reply, whatever else becomes of the request."""
@@ -88,9 +88,7 @@ class Request:
         made = cls._read(
             event, base_url, identity["tenant"], identity["principal"], frozenset(identity["scopes"].split())
         )
-        if "limits" not in identity:
-            return made
-        return replace(made, key=identity["key"], limits=json.loads(identity["limits"]))
+        return replace(made, key=identity.get("key", ""), limits=json.loads(identity.get("limits", "{}")))
 
     @classmethod
     def signed(cls, event: dict[str, Any]) -> "Request":

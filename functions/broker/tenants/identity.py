@@ -19,7 +19,7 @@ class Identity:
     principal: str
     scopes: frozenset[str]
     key: str = ""
-    """The id of an API key that has limits of its own; these are in `limits`, by the fields of a registry's entry."""
+    """The id of the API key; its own limits are in `limits`, by the fields of a registry's entry."""
     limits: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -94,6 +94,5 @@ def _of_key(key: str, database: Database, now: int) -> Identity:
         raise Unauthorized("revoked_key")
     if item.get("valid_until", now + 1) <= now:
         raise Unauthorized("expired_key")
-    limits = item.get("limits", {})
-    key_of_limits = key_id(key_hash(key)) if limits else ""
-    return Identity(item["tenant"], item["principal"], frozenset(item["scopes"]), key_of_limits, limits)
+    scopes = frozenset(item["scopes"])
+    return Identity(item["tenant"], item["principal"], scopes, key_id(key_hash(key)), item.get("limits", {}))
