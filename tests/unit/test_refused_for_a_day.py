@@ -145,3 +145,18 @@ def test_a_job_that_ever_other_models_refuse_ends_before_its_record_is_too_large
     assert is_refused(head, MOST_KEPT - 1)
     more = calls | {f"{MOST_KEPT}.{MOST_KEPT}": refusal("another")}
     assert not is_refused(replace(head, run=MOST_KEPT, calls=more), MOST_KEPT)
+
+
+def test_it_is_tried_ever_less_often() -> None:
+    stage = stage_of_a_day()
+    pauses, now = [], NOW
+    for number in range(40):
+        run = run_again(stage, number, now) if number else stage.run
+        stage.provider.script.append(failing(Throttled))
+        with pytest.raises(Throttled) as error:
+            stage(run=run, now=now)
+        head = settle(stage, failure(error.value), run, now)
+        pauses.append((head.due_at or 0) - now)
+        now = head.due_at or now
+    assert pauses[-1] > pauses[10] > pauses[0]
+    assert max(pauses) > 10 * MINUTE
