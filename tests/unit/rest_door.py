@@ -19,6 +19,7 @@ from broker.steps.estimating import EstimateJob
 from broker.steps.trying import TryPolicies
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
+from broker.tenants.usage import Usage
 from broker.tenants.waits import Waits
 
 from tests.fakes.batch_door import BatchWorld
@@ -109,6 +110,7 @@ class Door:
             self.batches.door,
             self.batches.bulk,
             lambda: an_endpoint_door(world.database, self.deliveries, self.deliver.again, self.attempt),
+            lambda: Usage(world.database),
             places=lambda limits: [each.standing(world.database) for each in limits],
             waits=self.waits,
         )

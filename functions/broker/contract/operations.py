@@ -19,6 +19,7 @@ from broker.contract.replies import GoneJob, Job, JobList, LimitList, Redelivery
 from broker.contract.reviews import FeedbackGiven
 from broker.contract.timeline import Timeline
 from broker.contract.turns import Conversation
+from broker.contract.usage import USAGE_OPERATION
 from broker.doors.anthropic import MOST_LISTED as MOST_MODELS
 from broker.doors.anthropic import USUAL_PAGE
 from broker.jobs.head import Status
@@ -220,6 +221,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/limits"): Operation(
         "The limits of the tenant and of the key, and how they stand", "jobs", {200: LimitList}
     ),
+    ("GET", "/usage"): USAGE_OPERATION,
     **ANTHROPIC_OPERATIONS,
     **OPENAI_OPERATIONS,
     **MEDIA_OPERATIONS,

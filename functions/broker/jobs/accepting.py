@@ -54,6 +54,8 @@ class Caller:
     """The id of the API key."""
     queued_jobs: int | None = None
     """How many jobs by this key may not have ended."""
+    user: str = ""
+    """Which of the caller's own users it is for, where the caller is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,7 @@ class Accept:
             quiet=self._is_quiet(request, caller.door) or None,
             limit=holding.limit,
             holds=dict(holding.wanted),
+            groups=dict(holding.groups),
             prompt=prepared.document.get("prompt_used"),
             policies=prepared.policies,
             conversation=request.conversation_id if request.task is Task.CHAT else None,
@@ -283,13 +286,8 @@ class Accept:
 def subject_of(caller: Caller, request: JobRequest) -> Subject:
     """What budgets go by, of one request."""
     batch = caller.batch if caller.row is not None else None
-    return Subject(
-        caller.key,
-        caller.principal,
-        model=request.model,
-        batch=batch or "",
-        tags=request.metadata,
-    )
+    who = caller.key, caller.principal, caller.user
+    return Subject(*who, model=request.model, batch=batch or "", tags=request.metadata)
 
 
 def with_policies(document: dict[str, Any], policies: Sequence[str]) -> dict[str, Any]:

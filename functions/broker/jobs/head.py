@@ -145,6 +145,8 @@ class Head:
     that count jobs, one."""
     crossed: dict[str, int] = field(default_factory=dict)
     """Budgets whose thresholds were passed with it: by bucket, the percent (`tenants.rules`)."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """By what its usage is counted, where its tenant wants that (`tenants.usage`)."""
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Provider calls by `run.number`, as `jobs.calls` keeps them."""
     route: str | None = None
