@@ -131,6 +131,12 @@ def _outputs(shell: Shell) -> str:
     return json.dumps(shell.outputs, indent=2)
 
 
+def _import(shell: Shell) -> str:
+    from broker.cli.importing import lines, litellm
+
+    return litellm.imported(lines.read(shell.options.path), shell.options.tenant)
+
+
 def _completion(shell: Shell) -> str:
     return script(_parser(), shell.options.shell)
 
@@ -159,6 +165,7 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "batch": batches.batch,
     "document": document,
     "bulk": bulk.bulk,
+    "import": _import,
     "compat": compat,
     "completion": _completion,
 }
@@ -180,6 +187,10 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=what)
         one.add_argument("path", help="a .yaml or .json file, or a folder of them")
         one.add_argument("--prune", action="store_true", help="disable what stands and is not in the document")
+    one = commands.add_parser("import", help="write another gateway's configuration as a registry document")
+    one.add_argument("gateway", choices=("litellm",))
+    one.add_argument("path", metavar="CONFIG", help="its proxy's config.yaml")
+    one.add_argument("--tenant", default="litellm", help="whose the configuration's budget is (litellm)")
     one = commands.add_parser("history", help="show the versions of an entry")
     _add_entry(one)
     one = commands.add_parser("rollback", help="give an entry the content of an older version, as a new one")
