@@ -116,12 +116,17 @@ def call_rates() -> "CallRates":
 @cache
 def waits() -> "Waits":
     """How many calls of tenants may wait at once; what may by default is asked for at the first."""
+    from broker.errors import Forbidden
     from broker.tenants.waits import Room, Waits
 
     def room(tenant: str, now: int) -> Room:
-        entry = tenants().get(tenant, now)
+        rate = int(setting("TENANT_REQUEST_RATE"))
+        try:
+            entry = tenants().get(tenant, now)
+        except Forbidden:  # it may look what became of its jobs, and wait for none
+            return Room(0, rate)
         most = usual_waits().at(now) if entry.waits_at_once is None else entry.waits_at_once
-        return Room(most, entry.calls_per_second or int(setting("TENANT_REQUEST_RATE")))
+        return Room(most, entry.calls_per_second or rate)
 
     return Waits(database(), room)
 
