@@ -204,6 +204,7 @@ def api() -> "Api":
             partial(standings, database()),
         ),
         waits=waits(),
+        inbox=setting("INBOX_BUCKET"),
     )
 
 
