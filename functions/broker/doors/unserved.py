@@ -13,7 +13,6 @@ GROUPS: dict[str, str] = {
     "videos": "videos",
     "moderations": "judging: jobs of the task `moderate`",
     "completions": "completions without messages: use chat completions",
-    "conversations": "conversations and their items have other methods",
     "containers": "code that runs at OpenAI",
     "skills": "code that runs at OpenAI",
     "vector_stores": "search in OpenAI's stores",
