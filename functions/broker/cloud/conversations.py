@@ -129,11 +129,12 @@ class ConversationStore:
         item = self._get(_pk(tenant, conversation), RECORD)
         if item is None or item["expires_at"] <= now // 1000:
             return None
-        return Record(item["at"], item["expires_at"], item["metadata"])
+        return Record(item["at"], item["expires_at"], json.loads(item["metadata"]))
 
     def keep_record(self, tenant: str, conversation: str, record: Record) -> None:
         """See `Records.keep_record`."""
-        known = {"at": record.created_at, "expires_at": record.expires_at, "metadata": record.metadata}
+        known = {"at": record.created_at, "expires_at": record.expires_at, "metadata": json.dumps(record.metadata)}
+        # As a text, for a client's names may be empty.
         item = {"pk": _pk(tenant, conversation), "sk": RECORD, **known}
         self._dynamodb().put_item(TableName=self._table, Item=encode_item(item))
 

@@ -21,7 +21,7 @@ from broker.doors.openai import (
     tier_of,
     told_back,
 )
-from broker.doors.reading import Asked, Fields, Json, refuse
+from broker.doors.reading import Asked, Fields, Json, ours, refuse
 
 PREFIX = "chatcmpl-"
 
@@ -52,7 +52,7 @@ def job_of(body: Any) -> Asked:
         job["parameters"] = parameters
     _response_format(fields, job)
     told = told_back(fields)
-    job |= lane(fields) | told | prompt_cache(fields, told)
+    job |= lane(fields) | told | prompt_cache(fields, told) | ours(fields)
     fields.only("n", 1)
     streams, usage = _stream(fields)
     fields.only("store", False, True)  # each answer is kept, and can be asked for again, for as long as the job

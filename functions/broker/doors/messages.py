@@ -9,7 +9,7 @@ from typing import Any
 from broker.doors.anthropic import mark_of
 from broker.doors.message_blocks import Talk, talk_of
 from broker.doors.openai import public_id, text_of
-from broker.doors.reading import Asked, Fields, Json, refuse
+from broker.doors.reading import Asked, Fields, Json, ours, refuse
 from broker.doors.thoughts import blocks_of
 from broker.prompt_marks import MARK
 
@@ -81,6 +81,7 @@ def _asked(fields: Fields, limit: Any) -> Asked:
     if (geo := fields.text("inference_geo")) not in (None, "global"):
         job["routing"] = {"regions": [geo]}
     _mark_all(talk, mark_of(fields))
+    job |= ours(fields)
     fields.only("service_tier", "auto", "standard_only")
     fields.only("speed", "standard")
     streams = fields.truth("stream")

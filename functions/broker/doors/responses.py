@@ -23,7 +23,7 @@ from broker.doors.openai import (
     tier_of,
     told_back,
 )
-from broker.doors.reading import Asked, Fields, Json, refuse
+from broker.doors.reading import Asked, Fields, Json, ours, refuse
 from broker.doors.response_items import begins_with_instructions, messages_of
 from broker.doors.thoughts import asked_of_openai, reasoning_item
 
@@ -111,7 +111,7 @@ def job_of(body: Any) -> Asked:
     if _truncation(fields) == "auto":
         context["strategy"] = "truncate_oldest"
     told = told_back(fields)
-    job |= lane(fields) | told | prompt_cache(fields, told)
+    job |= lane(fields) | told | prompt_cache(fields, told) | ours(fields)
     background = fields.truth("background")
     if fields.take("store") is False:
         if background:

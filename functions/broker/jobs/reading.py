@@ -172,6 +172,8 @@ def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
         "model_version": known.get("version"),
         "operation": known.get("operation", "answer"),
         "prompt": known.get("prompt"),
+        "credential": known.get("credential"),
+        "dropped": known.get("dropped", []),
         "times": known.get("times", 1),
     }
 

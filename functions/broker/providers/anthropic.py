@@ -28,6 +28,7 @@ from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.marks import of_part, settled, wish
+from broker.providers.wire.own_fields import beside
 from broker.providers.wire.picture_parts import Link, encoded
 from broker.providers.wire.reasoning import Thinking
 from broker.providers.wire.structured import loads
@@ -70,6 +71,7 @@ def _chat(call: Call) -> Answer:
     call = thinking.fitted(call)
     history = prepare(call, ANTHROPIC, links=_is_own(call) or call.options.get("links") is True)
     asked, forced = _request(call, history)
+    asked = beside(asked, call.extra)
     headers = exchange.headers(call, "x-api-key", "{}")
     headers["anthropic-version"] = str(call.options.get("version", VERSION))
     url = f"{exchange.base_url(call, BASE_URL)}/messages"

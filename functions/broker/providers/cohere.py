@@ -20,6 +20,7 @@ from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
+from broker.providers.wire.own_fields import beside
 from broker.providers.wire.picture_parts import Link, data_url
 from broker.providers.wire.reasoning import Thinking, budget_of, thought, wanted
 from broker.providers.wire.several_requests import in_batches
@@ -62,7 +63,7 @@ def _chat(call: Call) -> Answer:
     links = call.endpoint is None or call.options.get("links") is True
     # In its JSON mode, too, the model has to be told: else it may write blanks without end.
     history = prepare(call, COHERE, links=links, said=chats.instruction(call, natively=False))
-    reply = _post(call, "chat", _request(call, history), call.timeout)
+    reply = _post(call, "chat", beside(_request(call, history), call.extra), call.timeout)
     tokens = (_tokens(reply, "input_tokens"), _tokens(reply, "output_tokens"))
     reason = str(field(reply.body, "finish_reason"))
     with exchange.charged(tokens):

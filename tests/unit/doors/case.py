@@ -76,9 +76,9 @@ def end(world: World, head: Head, answer: Json | BrokerError | None) -> None:
     world.jobs.change(head.id, lambda known: finish(known, outcome, now=now_ms()))
 
 
-def a_door(answer: Answer | None = None) -> Door:
+def a_door(answer: Answer | None = None, door: Door | None = None) -> Door:
     """The door of a broker that answers so; `acme` and `rich` are its tenants."""
-    door = Door()
+    door = door or Door()
     door.world.register(a_model("small", capabilities=["json", "tools"]), a_model("vectors", tasks=["embed"]))
     door.world.tenant("rich")
     door.world.queue = Answering(world=door.world, answer=answer or says())
@@ -111,6 +111,8 @@ class Server:
                     fate = owner.fate(len(owner.asked))
                 if headers.get("x-stainless-retry-count") == "2":
                     fate = "answered"
+                if self.path.startswith("/bucket/"):
+                    return self.tell(200, {}, door.bucket.objects[urlsplit(self.path).path.removeprefix("/bucket/")])
                 if fate == "cut":
                     self.close_connection = True
                     return
@@ -120,15 +122,17 @@ class Server:
                     self.close_connection = True
                     return
                 told: Json = proxy if fate == "answered" else {"statusCode": int(fate), "headers": {}, "body": "{}"}
-                content = told["body"].encode()
-                self.send_response(told["statusCode"])
-                for name, value in told["headers"].items():
+                self.tell(told["statusCode"], told["headers"], told["body"].encode())
+
+            do_POST = do_DELETE = do_GET
+
+            def tell(self, status: int, headers: dict[str, str], content: bytes) -> None:
+                self.send_response(status)
+                for name, value in headers.items():
                     self.send_header(name, value)
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
-
-            do_POST = do_DELETE = do_GET
 
             def log_message(self, format: str, *arguments: Any) -> None:
                 pass

@@ -76,6 +76,8 @@ def request(call: Call, history: History) -> Json:
             inference = {name: value for name, value in inference.items() if name in heat}
     if inference:
         made["inferenceConfig"] = inference
+    if call.extra:
+        made["additionalModelRequestFields"] = dict(call.extra)
     if tools := _tools(history):
         made["toolConfig"] = tools
     if guard := guardrail(call):

@@ -25,6 +25,7 @@ from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Result, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply
 from broker.providers.wire.language import LANGUAGE, perform
+from broker.providers.wire.own_fields import beside
 from broker.providers.wire.picture_parts import encoded
 from broker.providers.wire.several_requests import in_batches
 from broker.providers.wire.tools import NAMED
@@ -114,7 +115,7 @@ def _request(call: Call, history: History) -> Json:
     asked: Json = {"contents": [_content(each, signed) for each in history.turns]}
     if system := [*history.system, *([said] if said else [])]:
         asked["systemInstruction"] = {"parts": [{"text": each} for each in system]}
-    if config:
+    if config := beside(config, call.extra):
         asked["generationConfig"] = config
     if tools:
         declared = [each.function("parametersJsonSchema") for each in tools]

@@ -21,6 +21,7 @@ from broker.providers.wire.embeddings import from_base64, is_vector
 from broker.providers.wire.exchange import Json, bad
 from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json
+from broker.providers.wire.own_fields import beside
 from broker.providers.wire.several_requests import in_batches
 from broker.providers.wire.tools import NAMED, DialectTool
 from broker.providers.wire.wrapping import is_plain, unwrapped, wrapped
@@ -83,7 +84,7 @@ def chat(call: Call, service: OpenAIService) -> Answer:
     wraps = call.output_schema is not None and not is_plain(call.output_schema)
     plain = replace(call, output_schema=wrapped(call.output_schema or {})) if wraps else call
     history = prepare(plain, service.dialect, links=service.links, said=chats.instruction(plain, natively=True))
-    asked = request(plain, service, history)
+    asked = beside(request(plain, service, history), call.extra)
     reply = _post(call, service, "chat/completions", asked, places=history.in_place(call))
     tokens, reasoned = (_tokens(reply, "prompt_tokens"), _written(reply)), _reasoned(reply)
     cached = _cached(reply)

@@ -114,6 +114,8 @@ class Call:
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the operators registered with the model for its provider alone: a guardrail's id, an API version, …"""
     media: MediaReader = field(default_factory=NoMedia)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the service's own that the request sends on purpose (`wire.own_fields`)."""
     cache_key: str = ""
     """What requests have in common that a provider's prompt cache should see together; of one tenant alone."""
     cache_ttl: str = ""

@@ -12,6 +12,7 @@ from broker.errors import InvalidRequest, Truncated
 from broker.providers.wire import abilities, reasoning, saying, structured
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.exchange import Json, bad, charged, field, texts, used
+from broker.providers.wire.sending import taken
 
 PICTURE_TOKENS = 1600
 """What a picture counts for where a service tells no usage: about what the dearer ones charge for a large one."""
@@ -29,7 +30,17 @@ def messages(call: Call) -> list[Json]:
 def parameters(call: Call, names: Mapping[str, str]) -> Json:
     """What was asked for, by the service's names (`ours: theirs`)."""
     given = abilities.sent(call.options, call.parameters)
-    return {theirs: given[ours] for ours, theirs in names.items() if ours in given}
+    found = {ours: theirs for ours, theirs in names.items() if ours in given}
+    taken(*found)
+    return {theirs: given[ours] for ours, theirs in found.items()}
+
+
+def parameter(call: Call, name: str) -> Any:
+    """One that is sent as it is, or None."""
+    value = call.parameters.get(name)
+    if value is not None:
+        taken(name)
+    return value
 
 
 def instruction(call: Call, *, natively: bool) -> str | None:
