@@ -212,6 +212,7 @@ def api() -> "Api":
         standings=partial(standings, database()),
         places=lambda limits: [each.standing(database()) for each in limits],
         waits=waits(),
+        inbox=setting("INBOX_BUCKET"),
         origin=cors_origin,
     )
 
