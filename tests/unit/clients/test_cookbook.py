@@ -26,7 +26,7 @@ IN_PYTHON = {
     "Pydantic AI": ["lamp", "keeper", "Nobody", *[IN_FORM, BY_TOOL] * 3],
     "Instructor": [IN_FORM, IN_FORM],
     "LiteLLM": ["lamp", "lamp", "keeper", "2", *['{"name": "Turin"}', BY_TOOL] * 2, FROM_BATCH],
-    "autobatcher": ["lamp needed nobody. You said: The lamp"],
+    "autobatcher": ["nobody. You said: The lamp needed nobody. 1", "slept. You said: The keeper slept. 1"],
 }
 """What stands in each line that a program prints."""
 
