@@ -6,6 +6,8 @@ PYTHON3 ?= python3
 INSTALLED := $(VENV)/installed
 # Walks the OpenAPI document; its own environment, for it takes no jsonschema-rs as new as the broker's.
 SCHEMATHESIS := $(VENV)/schemathesis
+# The official client of the Model Context Protocol; its own environment, for what it needs takes the place of `multipart`.
+MCP := $(VENV)/mcp
 # Packages of clients that the cookbook is for: each framework in an environment of its own, as its users have it.
 CLIENTS := $(VENV)/clients
 NEWEST := $(VENV)/newest
@@ -31,9 +33,9 @@ down:  ## stop it (PERSIST=1 keeps its state for the next `make up PERSIST=1`)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; else echo "nothing was running"; fi
 
 test: $(INSTALLED)  ## lint, types, template, and all tests with the embedded cloud
-	@$(MAKE) --no-print-directory --jobs 2 check $(SCHEMATHESIS)/installed $(CLIENTS)/installed $(ASYNCAPI)/installed
+	@$(MAKE) --no-print-directory --jobs 2 check $(SCHEMATHESIS)/installed $(MCP)/installed $(CLIENTS)/installed $(ASYNCAPI)/installed
 	@mkdir -p .local; $(BIN)/python -m pytest $(WITHOUT_CLOUD) > .local/unit.log 2>&1 & unit=$$!; \
-	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile --no-loadscope-reorder; cloud=$$?; \
+	$(BIN)/python -m pytest tests/e2e --numprocesses 3 --dist loadfile --no-loadscope-reorder; cloud=$$?; \
 	wait $$unit; unit=$$?; cat .local/unit.log; exit $$((cloud | unit))
 
 check: $(INSTALLED)  ## lint, types and template, without a test
@@ -73,6 +75,11 @@ $(SCHEMATHESIS)/installed: $(INSTALLED)
 	@test -x $(SCHEMATHESIS)/bin/python || $(BIN)/python -m venv $(SCHEMATHESIS)
 	$(SCHEMATHESIS)/bin/python -m pip install --quiet --disable-pip-version-check schemathesis==4.32.5
 	@touch $(SCHEMATHESIS)/installed
+
+$(MCP)/installed: $(INSTALLED)
+	@test -x $(MCP)/bin/python || $(BIN)/python -m venv $(MCP)
+	$(MCP)/bin/python -m pip install --quiet --disable-pip-version-check mcp==2.3.0
+	@touch $(MCP)/installed
 
 $(UV): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(VENV)/uv uv==0.13.9

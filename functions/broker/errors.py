@@ -86,6 +86,8 @@ class BrokerError(Exception):
         self.tokens = tokens
         self.cached = cached
         self.beside = beside or {}
+        self.again = False
+        """True where the same model is to be asked at once: by another of its keys."""
 
     def facts(self) -> dict[str, str]:
         """The form kept on a job: `{"type", "code", "message"}`, and `param` where a field is at fault."""

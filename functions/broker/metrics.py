@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from broker.delivery.sending import Sent
     from broker.jobs.head import Head
     from broker.jobs.sweeping import Swept
+    from broker.push.connection import Connection
     from broker.steps.context import Run
 
 
@@ -109,6 +110,11 @@ def publishing_stopped(head: "Head", error: Exception) -> None:
         error=type(error).__name__,
         at=place_of(error),
     )
+
+
+def push_unsent(connection: "Connection", error: Exception | None) -> None:
+    """A connection missed something, and is closed for it; without an error, there was no time to try."""
+    warn("not pushed", tenant=connection.tenant, error=type(error).__name__ if error else "no time")
 
 
 def not_left_undone(head: "Head", error: Exception) -> None:

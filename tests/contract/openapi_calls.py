@@ -99,6 +99,9 @@ def calls() -> list[Any]:
         ("GET", "/models", 403, None, {"scopes": frozenset()}),
         ("GET", "/models/{id}", 200, None, {"path": {"id": "small"}}),
         ("GET", "/limits", 200, None, {"key": "0123456789abcdef", "limits": {"requests_per_minute": 60}}),
+        ("GET", "/usage", 200, None, {}),
+        ("GET", "/usage", 200, None, {"query": {"by": "task", "from": "2025-11-01", "to": "2025-11-30"}}),
+        ("GET", "/usage", 400, None, {"query": {"by": "nothing"}}),
         ("GET", "/models/{id}", 404, None, {"path": {"id": "none"}}),
         *openai_calls(),
         *media_calls(),
@@ -107,7 +110,26 @@ def calls() -> list[Any]:
         *bulk_calls(),
         *file_calls(),
         *endpoint_calls(),
+        *mcp_calls(),
         *admin_calls(),
+    ]
+
+
+def mcp_calls() -> list[Any]:
+    """The same for the Model Context Protocol."""
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    work = {"params": {"name": "estimate", "arguments": ASK}}
+    modern = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    told = {"mcp-protocol-version": "2026-07-28", "mcp-method": "nothing"}
+    unknown = {"jsonrpc": "2.0", "id": 1, "method": "nothing", "params": {"_meta": modern}}
+    return [
+        ("POST", "/mcp", 200, None, {"body": json.dumps(asked | work)}),
+        ("POST", "/mcp", 200, None, {"body": json.dumps(asked | {"method": "tools/list"})}),
+        ("POST", "/mcp", 200, None, {"body": json.dumps(asked | {"params": {"name": "none"}})}),
+        ("POST", "/mcp", 202, None, {"body": json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"})}),
+        ("POST", "/mcp", 400, None, {"body": "[]"}),
+        ("POST", "/mcp", 403, None, {"body": json.dumps(asked), "headers": {"origin": "https://evil.example"}}),
+        ("POST", "/mcp", 404, None, {"body": json.dumps(unknown), "headers": told}),
     ]
 
 

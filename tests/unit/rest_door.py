@@ -19,6 +19,7 @@ from broker.steps.estimating import EstimateJob
 from broker.steps.trying import TryPolicies
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
+from broker.tenants.usage import Usage
 from broker.tenants.waits import Waits
 
 from tests.fakes.batch_door import BatchWorld
@@ -86,25 +87,13 @@ class Door:
         self.redelivered.append(job_id)
         return ["evt_1"]
 
-    def __call__(
-        self,
-        method: str,
-        resource: str,
-        body: str | None = None,
-        *,
-        tenant: str = "acme",
-        scopes: str = "*",
-        job_id: str = JOB_ID,
-        query: dict[str, str] | None = None,
-        ago_s: float = 0,
-        base_url: str = BASE_URL,
-        proxy: str = "",
-        **headers: str,
-    ) -> Reply:
+    @property
+    def api(self) -> Api:
+        """What it answers by, made anew for each call."""
         world = self.world
         tenants = Tenants(world.database)
         estimate = EstimateJob(world.preparing(), self.health, world.check_webhook)
-        api = Api(
+        return Api(
             world.accepting(),
             world.jobs,
             world.payloads,
@@ -121,8 +110,26 @@ class Door:
             self.batches.door,
             self.batches.bulk,
             lambda: an_endpoint_door(world.database, self.deliveries, self.deliver.again, self.attempt),
+            lambda: Usage(world.database),
+            places=lambda limits: [each.standing(world.database) for each in limits],
             waits=self.waits,
         )
+
+    def __call__(
+        self,
+        method: str,
+        resource: str,
+        body: str | None = None,
+        *,
+        tenant: str = "acme",
+        scopes: str = "*",
+        job_id: str = JOB_ID,
+        query: dict[str, str] | None = None,
+        ago_s: float = 0,
+        base_url: str = BASE_URL,
+        proxy: str = "",
+        **headers: str,
+    ) -> Reply:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         first, _, second = job_id.partition(" ")
         path = {"id": first} if "{id}" in resource else {"proxy": proxy} if proxy else {}
@@ -130,7 +137,7 @@ class Door:
             path["delivery_id"] = second
         who = frozenset(scopes.split())
         began = time.monotonic() - ago_s
-        return api(
+        return self.api(
             Request(method, resource, path, query or {}, named, body, tenant, "ci", who, "req-1", base_url, began)
         )
 

@@ -26,8 +26,9 @@ accepted, held in the budget and to be called back when the batch stops."""
 MOST_OPEN = 200
 """Shards that have not ended, those included of which a few rows take long."""
 
-LOOK_MS = 300_000
-"""How often the sweep looks whether a batch only waits for a message that was lost; each time in vain twice as long."""
+LOOK_MS, BEGUN_MS = 300_000, 60_000
+"""How often the sweep looks whether a batch only waits for a message that was lost, each time in vain twice as long;
+and when it starts one that nobody has touched since it was made."""
 
 MOST_LOOK_MS = 3_600_000
 
@@ -104,8 +105,9 @@ class Batch:
     """Of `max_cost`: what rows have cost, and may cost that have not ended."""
     settled: int = 0
     """The part of it that was paid."""
-    error: dict[str, Any] | None = None
-    """Why the batch failed as a whole."""
+    holds: dict[str, int] = field(default_factory=dict)
+    """Its tokens, by the bucket that counts those of its tenant (`rows.enqueuing`); given back when it has ended."""
+    error: dict[str, Any] | None = None  # why it failed as a whole
     output: dict[str, Any] = field(default_factory=dict)
     """Where its results are, once they are."""
     writing: dict[str, Any] = field(default_factory=dict)

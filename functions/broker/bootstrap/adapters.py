@@ -70,9 +70,9 @@ def jobs() -> "Jobs":
     from broker.jobs.store import Jobs
     from broker.prompts import experiments
     from broker.reviews import record
-    from broker.tenants import ledger
+    from broker.tenants import ledger, usage
 
-    return Jobs(database(), (ledger.bookings, experiments.endings, record.closings))
+    return Jobs(database(), (ledger.bookings, usage.countings, experiments.endings, record.closings))
 
 
 @cache

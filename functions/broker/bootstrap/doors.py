@@ -163,6 +163,7 @@ def api() -> "Api":
     from broker.prompts.templates import Prompts
     from broker.rest.api import Api
     from broker.tenants.limiting import standings
+    from broker.tenants.usage import Usage
 
     def redeliver(job_id: str, now: int) -> list[str]:
         return deliveries().redeliver(job_id, now)
@@ -200,10 +201,13 @@ def api() -> "Api":
             of_batches,
             of_bulk,
             of_endpoints,
+            lambda: Usage(database()),
             call_rates().check,
-            partial(standings, database()),
         ),
+        standings=partial(standings, database()),
+        places=lambda limits: [each.standing(database()) for each in limits],
         waits=waits(),
+        origin=cors_origin,
     )
 
 

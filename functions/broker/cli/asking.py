@@ -109,7 +109,12 @@ def models(shell: Shell) -> str:
 
 
 def client_of(shell: Shell) -> RestClient:
-    """The API that the environment names, or the stack's; the key is the environment's alone.
+    """The API as `address_of` has it."""
+    return RestClient(*address_of(shell))
+
+
+def address_of(shell: Shell) -> tuple[str, str]:
+    """The API that the environment names, or the stack's, and a key; the key is the environment's alone.
 
     Raises:
         InvalidRequest: there is no key.
@@ -117,7 +122,7 @@ def client_of(shell: Shell) -> RestClient:
     key = shell.environment.get("BROKER_API_KEY")
     if not key:
         raise InvalidRequest("Put an API key into BROKER_API_KEY (`broker key TENANT --principal NAME` makes one).")
-    return RestClient(shell.environment.get("BROKER_URL") or shell.outputs["ApiUrl"], key)
+    return (shell.environment.get("BROKER_URL") or shell.outputs["ApiUrl"]).rstrip("/"), key
 
 
 def _path(job_id: str) -> str:

@@ -291,5 +291,5 @@ def answer_message(output: Mapping[str, Any]) -> Message:
     text = output.get("text")
     if text is None and "json" in output:
         text = json.dumps(output["json"], ensure_ascii=False)
-    calls = {"tool_calls": output["tool_calls"]} if output.get("tool_calls") else {}
-    return {"role": "assistant", "content": text, **calls}
+    more = {name: output[name] for name in ("tool_calls", "reasoning") if output.get(name)}
+    return {"role": "assistant", "content": text, **more}

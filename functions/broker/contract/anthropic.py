@@ -51,6 +51,7 @@ class MessageUsage(Shown):
     input_tokens: Count
     """What was read anew."""
     output_tokens: Count
+    output_tokens_details: dict[str, Count]
     cache_creation_input_tokens: Count
     """What was read anew and put into the provider's prompt cache."""
     cache_read_input_tokens: Count

@@ -3,7 +3,7 @@
 from typing import Any
 
 from broker.contract.common import EXAMPLE_JOB
-from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES
+from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES, THRESHOLD
 from broker.endpoints.record import BY_FAILURE
 from broker.envelope import SOURCE, envelope
 from broker.errors import Unavailable
@@ -58,6 +58,8 @@ def event_examples() -> dict[str, Json]:
     events["WebhookEndpointDisabled"] = _about(
         "WebhookEndpointDisabled", ENDPOINT, f"evt_{ENDPOINT.removeprefix('we_')}_disabled_4", disabled
     )
+    crossing = {"budget": "daily", "percent": 80, "period": "2026-11-29", "principal": "ci", "job_id": EXAMPLE_JOB}
+    events[THRESHOLD] = _about(THRESHOLD, ASKED_BY, f"evt_{'0' * 32}_crossed", crossing)
     events["WebhookExhausted"] = _about(
         "WebhookExhausted",
         EXAMPLE_JOB,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, RootModel, create_model
 
 from broker.contract.common import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, Time, Url, Usage
-from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES
+from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES, THRESHOLD
 from broker.endpoints.record import BY_FAILURE, BY_RECEIVER
 from broker.envelope import SOURCE, VERSION
 from broker.guardrails.policy import Stage
@@ -152,6 +152,20 @@ class Event(BaseModel):
     source: Annotated[str, OneOf((SOURCE,))]
 
 
+class ThresholdCrossed(Shown):
+    """A budget of a tenant of which a threshold was reached, by what is held and spent."""
+
+    budget: str
+    """Its id, in the tenant's entry."""
+    percent: Annotated[int, Field(ge=1, le=100)]
+    period: str
+    """The day or the month, by the clock of its place; `all` of a budget without one."""
+    principal: str
+    """Of the job."""
+    job_id: JobId
+    """The job that was accepted with it; it has ended."""
+
+
 class EndpointDisabled(Shown):
     """A registered endpoint that is sent nothing any more, until its tenant enables it."""
 
@@ -185,7 +199,7 @@ def event_models() -> dict[str, type[BaseModel]]:
         for status, kind in DETAIL_TYPES.items()
     }
     data |= dict.fromkeys(REVIEW_TYPES, ReviewedFacts)
-    data["RequestRejected"] = Rejection
+    data |= {"RequestRejected": Rejection, THRESHOLD: ThresholdCrossed}
     data |= {"BatchStarted": BatchBegun, "BatchProgressed": BatchProgress}
     data |= {"BatchCompleted": BatchFacts, "BatchFailed": BatchFailure}
     data |= {"WebhookEndpointDisabled": EndpointDisabled, "WebhookExhausted": DeliveryExhausted}

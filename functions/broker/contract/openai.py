@@ -80,6 +80,7 @@ class Response(Told):
     truncation: Literal["auto", "disabled"]
     conversation: dict[str, str] | None
     previous_response_id: Annotated[str, Field(pattern="^resp_")] | None
+    reasoning: dict[str, str | None]
     store: bool
     """`false`: no response goes on from it, and it is kept for ten minutes."""
     service_tier: Literal["default", "flex"]
@@ -110,6 +111,7 @@ class CompletionUsage(Shown):
     prompt_tokens: Count
     completion_tokens: Count
     total_tokens: Count
+    completion_tokens_details: dict[str, Count]
     prompt_tokens_details: PromptTokensDetails
 
 
@@ -209,7 +211,9 @@ class ResponseRequest(Said):
     stream_options: Object | None = None
     parallel_tool_calls: bool | None = None
     """`false`: one call of a tool at most is given."""
-    include: Annotated[list[str], Field(max_length=0)] | None = None
+    reasoning: Object | None = None
+    """How much the model thinks: its `effort`, `max_tokens` for it, and whether a `summary` is wanted."""
+    include: list[Literal["reasoning.encrypted_content", "message.input_image.image_url"]] | None = None
     top_logprobs: Literal[0] | None = None
 
 
@@ -227,6 +231,7 @@ class CompletionRequest(Said):
     max_tokens: int | None = None
     stop: str | list[str] | None = None
     seed: int | None = None
+    reasoning_effort: str | None = None
     service_tier: Tier | None = None
     n: Literal[1] | None = None
     store: bool | None = None

@@ -107,6 +107,7 @@ def openapi() -> Json:
             {"name": "models", "description": "What can do the work."},
             {"name": "openai", "description": "The same work, as OpenAI's clients ask for it."},
             {"name": "anthropic", "description": "The same work, as Anthropic's clients ask for it."},
+            {"name": "mcp", "description": "The same work, as tools of the Model Context Protocol."},
             {"name": "about", "description": "What describes the API."},
             {"name": "admin", "description": "What operators register, with its versions, and what they look at."},
         ],

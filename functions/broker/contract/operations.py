@@ -9,6 +9,7 @@ from broker.contract.common import EXAMPLE_JOB
 from broker.contract.endpoint_operations import ENDPOINT_OPERATIONS
 from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
+from broker.contract.mcp import MCP_OPERATIONS
 from broker.contract.models import Estimate, Model, ModelList
 from broker.contract.openai_media import MEDIA_OPERATIONS
 from broker.contract.openai_operations import OPENAI_OPERATIONS
@@ -18,6 +19,7 @@ from broker.contract.replies import GoneJob, Job, JobList, LimitList, Redelivery
 from broker.contract.reviews import FeedbackGiven
 from broker.contract.timeline import Timeline
 from broker.contract.turns import Conversation
+from broker.contract.usage import USAGE_OPERATION
 from broker.doors.anthropic import MOST_LISTED as MOST_MODELS
 from broker.doors.anthropic import USUAL_PAGE
 from broker.jobs.head import Status
@@ -219,6 +221,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/limits"): Operation(
         "The limits of the tenant and of the key, and how they stand", "jobs", {200: LimitList}
     ),
+    ("GET", "/usage"): USAGE_OPERATION,
     **ANTHROPIC_OPERATIONS,
     **OPENAI_OPERATIONS,
     **MEDIA_OPERATIONS,
@@ -226,5 +229,6 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     **ENDPOINT_OPERATIONS,
     **BATCH_OPERATIONS,
     **BULK_OPERATIONS,
+    **MCP_OPERATIONS,
 }
 """By method and path, as `ROUTES`."""

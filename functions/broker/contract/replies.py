@@ -26,7 +26,7 @@ from broker.jobs.calls import UNKNOWN
 from broker.jobs.fields import WEBHOOK_EVENTS, Task
 from broker.jobs.head import Status
 from broker.reviews.record import STATES
-from broker.tenants.limits import NAMES
+from broker.tenants.limits import NAMES, QUEUED
 
 
 class AttemptError(Shown):
@@ -51,6 +51,8 @@ class Attempt(Shown):
     latency_ms: Count | None
     cost_usd: Usd
     """What the call cost; its worst case while that is not known."""
+    reasoning_tokens: Count
+    """What the model thought before it answered."""
     cached_tokens: Count
     """Of the prompt, what the provider's prompt cache had."""
     cache_write_tokens: Count
@@ -63,13 +65,19 @@ class Attempt(Shown):
     """`embed`, `summarize` and `guard` are auxiliary calls: for a similar question, for older turns, for a check."""
     prompt: str | None = None
     """Of a judge, the registered prompt by which it was asked, with its version: `tone@3`."""
+    credential: str | None
+    """The key that it was made with, by its name, where the model has several."""
+    dropped: list[str]
+    """Fields of the request that the model does not take, and that it was asked without."""
     times: Count = 1
     """Calls of earlier runs that failed alike are told as one; its time, tokens and cost are theirs together."""
 
 
 class JobUsage(Usage):
-    """The same, with what the provider's prompt cache had to do with."""
+    """The same, with what was thought, and what the provider's prompt cache had to do with."""
 
+    reasoning_tokens: Count
+    """Of the tokens out, what the model thought before it answered."""
     cached_tokens: Count
     """Of the tokens in, what it had."""
     cache_write_tokens: Count
@@ -295,14 +303,15 @@ class Redelivery(Shown):
 class LimitStanding(Shown):
     """One limit of the caller's, and how it stands."""
 
-    name: Annotated[str, OneOf(tuple(NAMES))]
+    name: Annotated[str, OneOf((*NAMES, QUEUED))]
     scope: Literal["tenant", "key"]
     """Whose it is: all of the tenant's, or those that come with the key that asks."""
     id: str
     amount: Annotated[int, Field(ge=1)]
     left: Count
-    full_at: Time
-    """When all of it may be taken again: of a bucket when it is full, of a count when its day or month ends."""
+    full_at: Time | None
+    """When all of it may be taken again: of a bucket when it is full, of a count when its day or month ends; null of
+    `queued_jobs`, which come back when jobs end."""
 
 
 class LimitList(Shown):

@@ -97,6 +97,8 @@ OWN = {
     304: "There is nothing new since the reply that had this `ETag`.",
     303: "The sound is at `Location` for a quarter of an hour, to be read there without the credential of this call.",
     307: "The bytes are at `Location` for a quarter of an hour, to be read there without the credential of this call.",
+    400: "The message is none, or says what does not go together.",
+    404: "There is no such method.",
     410: "The job's answer was erased, or kept no longer than its `ttl_seconds`; all else that is known of the job.",
 }
 """Replies that a route describes itself, by status."""

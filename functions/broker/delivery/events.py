@@ -3,6 +3,7 @@
 Where the answer is given out by a link, webhooks have one as well.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ DETAIL_TYPES = {
     Status.CANCELED: "JobCanceled",
     Status.EXPIRED: "JobExpired",
 }
+
+THRESHOLD = "BudgetThresholdCrossed"
 
 REVIEW_TYPES = ("JobHeld", "JobReleased")
 """Of jobs that are held for a review, which are queued meanwhile."""
@@ -72,6 +75,29 @@ def event_of(before: Head | None, after: Head, base_url: str) -> tuple[str, dict
     facts = job_facts(after, base_url)
     detail = envelope(after.event_id, after.correlation_id, after.tenant, at or after.created_at, facts)
     return DETAIL_TYPES[after.status], detail
+
+
+def crossings_of(before: Head | None, after: Head) -> list[tuple[str, dict[str, Any]]]:
+    """The events of the budgets' thresholds that were passed with a job, once it has ended.
+
+    Their ids are of the budget, its period and the threshold: another job that passes one again is told as the same.
+    """
+    if not after.status.terminal or (before is not None and before.status.terminal):
+        return []
+    found = []
+    for bucket, percent in sorted(after.crossed.items()):
+        scope, _, period = bucket.rpartition("/")
+        digest = hashlib.sha256(f"{bucket} {percent}".encode()).hexdigest()[:32]
+        facts = {
+            "budget": scope.split(":")[1],
+            "percent": percent,
+            "period": period,
+            "principal": after.principal,
+            "job_id": after.id,
+        }
+        detail = envelope(f"evt_{digest}_crossed", after.correlation_id, after.tenant, after.created_at, facts)
+        found.append((THRESHOLD, detail))
+    return found
 
 
 def webhook_body(head: Head, base_url: str, linked: Linked | None = None) -> dict[str, Any]:

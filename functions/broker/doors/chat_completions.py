@@ -21,7 +21,7 @@ from broker.doors.openai import (
     tier_of,
     told_back,
 )
-from broker.doors.reading import Asked, Fields, Json, refuse
+from broker.doors.reading import Asked, Fields, Json, ours, refuse
 
 PREFIX = "chatcmpl-"
 
@@ -52,7 +52,7 @@ def job_of(body: Any) -> Asked:
         job["parameters"] = parameters
     _response_format(fields, job)
     told = told_back(fields)
-    job |= lane(fields) | told | prompt_cache(fields, told)
+    job |= lane(fields) | told | prompt_cache(fields, told) | ours(fields)
     fields.only("n", 1)
     streams, usage = _stream(fields)
     fields.only("store", False, True)  # each answer is kept, and can be asked for again, for as long as the job
@@ -98,6 +98,9 @@ def _parameters(fields: Fields) -> tuple[Json, dict[str, str]]:
     if len({repr(each) for each in limits.values()}) > 1:
         refuse("max_tokens", "max_completion_tokens says something else", "invalid_field")
     places = {f"parameters.{name}": name for name in (*found, "stop")}
+    if (effort := fields.take("reasoning_effort")) is not None:
+        found["reasoning"] = {"effort": effort}
+        places["parameters.reasoning.effort"] = places["parameters.reasoning"] = "reasoning_effort"
     for name, limit in limits.items():
         found["max_output_tokens"] = limit
         places["parameters.max_output_tokens"] = name
@@ -154,6 +157,7 @@ def completion_of(view: Json, asked: Json) -> Json:
             "prompt_tokens": usage["input_tokens"],
             "completion_tokens": usage["output_tokens"],
             "total_tokens": usage["input_tokens"] + usage["output_tokens"],
+            "completion_tokens_details": {"reasoning_tokens": usage["reasoning_tokens"]},
             "prompt_tokens_details": cached_details(usage),
         },
         "service_tier": tier_of(asked),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from broker.doors.reading import Json
+from broker.doors.thoughts import reasoning_item
 from broker.errors import InvalidRequest, TooLarge
 from broker.json_text import MOST_IN_REPLY, in_reply
 
@@ -31,6 +32,8 @@ def _items(own: str, message: Mapping[str, Any]) -> Iterator[Json]:
         known = {"call_id": message["tool_call_id"], "output": _output(message.get("content")), "status": "completed"}
         yield {"type": "function_call_output", "id": f"fco_{own}", **known}
         return
+    if message.get("reasoning"):
+        yield reasoning_item(own, message["reasoning"], shown=True)
     parts = list(_parts(message))
     if parts:
         known = {"role": message["role"], "status": "completed", "content": parts}

@@ -9,6 +9,7 @@ from typing import Any
 
 from broker.doors.anthropic import mark_of
 from broker.doors.reading import Fields, Json, entries, refuse
+from broker.doors.thoughts import thought_of
 from broker.json_text import check_depth
 
 ROLES = ("user", "assistant", "system")
@@ -120,6 +121,7 @@ def _assistants(talk: Talk, content: Any, place: str) -> None:
     """What the assistant said, and the calls of tools that it made."""
     parts: list[tuple[str, Json]] = []
     calls: list[tuple[str, Json]] = []
+    thoughts: list[Json] = []
     for at, given in entries(content, f"{place}.content"):
         block = Fields(given, at)
         match block.need("type"):
@@ -127,10 +129,14 @@ def _assistants(talk: Talk, content: Any, place: str) -> None:
                 parts.append((at, _said(block)))
             case "tool_use":
                 calls.append((at, _call(block, at)))
+            case "thinking" | "redacted_thinking" as kind:
+                thoughts.append(thought_of(block, kind))
             case _:
-                refuse(f"{at}.type", "of an assistant, only text or tool_use is supported")
+                refuse(f"{at}.type", "of an assistant, only text, thinking, redacted_thinking or tool_use is supported")
         block.end()
     message: Json = {"role": "assistant"}
+    if thoughts:
+        message["reasoning"] = thoughts
     if calls:
         message["tool_calls"] = [call for _, call in calls]
     talk.add(message, place, parts)
@@ -165,9 +171,9 @@ def _parts(block: Fields, kind: Any, at: str) -> Iterator[Json]:
         case "document":
             mark = mark_of(block)
             block.only("citations", {"enabled": False})
-            *before, last = _document(block, at)
-            yield from before
-            yield last | mark
+            parts = list(_document(block, at))  # none, of one whose content is empty
+            yield from parts[:-1]
+            yield from (part | mark for part in parts[-1:])
         case _:
             refuse(f"{at}.type", "only text, image, document or tool_result is supported")
 

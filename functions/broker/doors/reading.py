@@ -123,6 +123,15 @@ class Fields:
             refuse(self.place(name), "it is not supported")
 
 
+OURS = ("provider_options", "on_unsupported")
+"""Fields of a job that a dialect has no words for, and that its clients may send beside their own."""
+
+
+def ours(fields: Fields) -> Json:
+    """The same of one body; what they have to be is checked where the job is."""
+    return {name: value for name in OURS if (value := fields.take(name)) is not None}
+
+
 def entries(value: Any, place: str) -> list[tuple[str, Any]]:
     """The entries of a list with their places.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from broker.doors.openai import breakpoint_of
 from broker.doors.reading import Fields, Json, entries, refuse
+from broker.doors.thoughts import unpacked
 
 ROLES = ("user", "assistant", "system", "developer")
 
@@ -39,8 +40,16 @@ def messages_of(fields: Fields) -> tuple[list[Json], dict[str, str]]:
         add({"role": "user", "content": given}, "input")
         places[f"input.messages.{len(messages) - 1}.content"] = "input"
         return messages, places
+    thoughts: list[Json] = []
     for place, item in entries([] if given is None else given, "input"):
-        message = _message(Fields(item, place), place)
+        read = Fields(item, place)
+        if isinstance(item, Mapping) and item.get("type") == "reasoning":
+            thoughts = _thoughts(read, place)
+            continue
+        message = _message(read, place)
+        if thoughts and message["role"] == "assistant":
+            message["reasoning"] = thoughts
+        thoughts = []
         if _goes_on(messages, message):
             calls = messages[-1].setdefault("tool_calls", [])
             places[f"input.messages.{len(messages) - 1}.tool_calls.{len(calls)}"] = place
@@ -52,7 +61,20 @@ def messages_of(fields: Fields) -> tuple[list[Json], dict[str, str]]:
 
 def _goes_on(messages: list[Json], message: Json) -> bool:
     """Whether a call belongs to what the assistant said right before: one turn has several items."""
-    return "tool_calls" in message and bool(messages) and messages[-1]["role"] == "assistant"
+    goes_on = "tool_calls" in message and "reasoning" not in message
+    return goes_on and bool(messages) and messages[-1]["role"] == "assistant"
+
+
+def _thoughts(item: Fields, place: str) -> list[Json]:
+    """What the model thought before the item that follows; without what only we read, there is nothing to send back."""
+    item.take("type")
+    for name in ("id", "status"):
+        item.text(name)
+    for name in ("summary", "content"):
+        item.each(name)
+    content = item.text("encrypted_content")
+    item.end()
+    return unpacked(content, f"{place}.encrypted_content") if content else []
 
 
 def _message(item: Fields, place: str) -> Json:
@@ -69,7 +91,7 @@ def _message(item: Fields, place: str) -> Json:
         case "function_call_output":
             found = {"role": "tool", "tool_call_id": item.need("call_id"), "content": _given(item, place)}
         case _:
-            refuse(f"{place}.type", "only message, function_call or function_call_output is supported")
+            refuse(f"{place}.type", "only message, reasoning, function_call or function_call_output is supported")
     item.end()
     return found
 

@@ -23,10 +23,14 @@ from broker.doors.openai import (
     tier_of,
     told_back,
 )
-from broker.doors.reading import Asked, Fields, Json, refuse
+from broker.doors.reading import Asked, Fields, Json, ours, refuse
 from broker.doors.response_items import begins_with_instructions, messages_of
+from broker.doors.thoughts import asked_of_openai, reasoning_item
 
 PREFIX = "resp_"
+
+INCLUDED = ("reasoning.encrypted_content", "message.input_image.image_url")
+"""What `include` may ask for: it is there in any case."""
 
 NO_JOB = "none"
 """In the place of an id that is no response's; no job has such an id."""
@@ -42,6 +46,7 @@ PLACES = {
     "parameters.temperature": "temperature",
     "parameters.top_p": "top_p",
     "parameters.max_output_tokens": "max_output_tokens",
+    "parameters.reasoning": "reasoning",
     "output_schema": "text.format.schema",
     "conversation_id": "conversation",
     "previous_job_id": "previous_response_id",
@@ -96,14 +101,17 @@ def job_of(body: Any) -> Asked:
     if (choice := fields.take("tool_choice")) is not None:
         job.setdefault("input", {})["tool_choice"] = _choice(choice)
     names = ("temperature", "top_p", "max_output_tokens")
-    if parameters := {name: value for name in names if (value := fields.take(name)) is not None}:
+    parameters = {name: value for name in names if (value := fields.take(name)) is not None}
+    if reasoning := asked_of_openai(fields):
+        parameters["reasoning"] = reasoning
+    if parameters:
         job["parameters"] = parameters
     _text(fields, job)
     _conversation(fields, job)
     if _truncation(fields) == "auto":
         context["strategy"] = "truncate_oldest"
     told = told_back(fields)
-    job |= lane(fields) | told | prompt_cache(fields, told)
+    job |= lane(fields) | told | prompt_cache(fields, told) | ours(fields)
     background = fields.truth("background")
     if fields.take("store") is False:
         if background:
@@ -116,7 +124,9 @@ def job_of(body: Any) -> Asked:
     if streams and background:
         refuse("stream", "an answer that is asked for later is not streamed")
     fields.only("stream_options", {"include_obfuscation": False}, {})
-    fields.only("include", [])
+    for place, name in fields.each("include"):
+        if name not in INCLUDED:
+            refuse(place, f"only {', '.join(INCLUDED)} is supported")
     fields.only("top_logprobs", 0)
     fields.end()
     return Asked(job, PLACES | places, waits=not background, streams=streams)
@@ -221,6 +231,7 @@ def response_of(view: Json, asked: Json) -> Json:
     status = "incomplete" if cut else STATUSES[view["status"]]
     metadata, said = metadata_of(view)
     given, parameters = asked.get("input", {}), asked.get("parameters", {})
+    reasoning = parameters.get("reasoning", {})
     return {
         "id": public_id(PREFIX, view["id"]),
         "object": "response",
@@ -230,7 +241,8 @@ def response_of(view: Json, asked: Json) -> Json:
         "error": _error(error) if status == "failed" else None,
         "incomplete_details": {"reason": cut} if cut else None,
         "model": view["model"],
-        "output": _items(view, error, status),
+        "output": _items(view, error, status, shown=bool(reasoning.get("summary"))),
+        "reasoning": {name: reasoning.get(name) for name in ("effort", "summary")},
         "usage": _usage(view["usage"]) if view["ended_at"] else None,
         "tools": [{"type": "function", **tool["function"]} for tool in given.get("tools", [])],
         "tool_choice": _told_choice(given.get("tool_choice", "auto")),
@@ -255,8 +267,8 @@ def _error(error: Json) -> Json:
     return {"code": code, "message": error["message"], "type": error["type"], "param": error.get("param")}
 
 
-def _items(view: Json, error: Json, status: str) -> list[Json]:
-    """What was said, and the calls of tools; a refusal is said in its own words."""
+def _items(view: Json, error: Json, status: str, *, shown: bool) -> list[Json]:
+    """What was thought and said, and the calls of tools; a refusal is said in its own words."""
     own, output = view["id"].removeprefix("job_"), view["output"]
     done = "incomplete" if status == "incomplete" else "completed"
     parts: list[Json] = []
@@ -264,7 +276,8 @@ def _items(view: Json, error: Json, status: str) -> list[Json]:
         parts.append({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
     elif error.get("type") == "refused":
         parts.append({"type": "refusal", "refusal": error["message"]})
-    items: list[Json] = []
+    thoughts = (output or {}).get("reasoning")
+    items: list[Json] = [reasoning_item(own, thoughts, shown=shown)] if thoughts else []
     if parts:
         items.append({"type": "message", "id": f"msg_{own}", "role": "assistant", "status": done, "content": parts})
     for number, call in enumerate(calls_of(view), 1):
@@ -279,7 +292,7 @@ def _usage(usage: Json) -> Json:
         "input_tokens": usage["input_tokens"],
         "input_tokens_details": cached_details(usage),
         "output_tokens": usage["output_tokens"],
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": usage["reasoning_tokens"]},
         "total_tokens": usage["input_tokens"] + usage["output_tokens"],
     }
 

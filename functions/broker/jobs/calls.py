@@ -19,8 +19,11 @@ SHORT = {
     "latency_ms": "l",
     "input_tokens": "i",
     "output_tokens": "u",
+    "reasoning_tokens": "g",
     "cached_tokens": "k",
     "cache_write_tokens": "y",
+    "credential": "j",
+    "dropped": "d",
     "ended_at": "a",
     "operation_id": "h",
     "started_at": "s",
@@ -33,11 +36,13 @@ SHORT = {
 }
 """What is kept of a call. Money is nano-dollars; `reserved` is the most that it can cost, `version` the model's record,
 `operation_id` what finds work again that the provider does by itself, `operation` what a call is for whose answer is
-not the job's, `prompt` the registered one (`tone@3`) by which a judge was asked. Of jobs of the bulk lane alone, for
+not the job's, `prompt` the registered one (`tone@3`) by which a judge was asked, `credential` the key of a model's
+pool. `cached_tokens` and `cache_write_tokens` are those of the tokens in that a provider's prompt cache had, and that
+were put there; `dropped` are the request's fields that the model was not sent. Of jobs of the bulk lane alone, for
 `jobs.pacing`: `retry_after`, the seconds that a provider which refused asked for, and `rate_limits`, as
 `wire.rate_limits` reads them. Of several that are kept as one (`together`): how many `times`, and `first_ended_at`."""
 
-USAGE = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
+USAGE = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "cache_write_tokens")
 """Of a call's facts, what a job tells of the answer that was taken, where it is known."""
 
 Facts = Mapping[str, Any]
@@ -61,7 +66,7 @@ def settled(call: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
     return {**call, **{SHORT[name]: value for name, value in known.items()}}
 
 
-SUMMED = ("c", "i", "u", "l")
+SUMMED = ("c", "i", "u", "k", "y", "l")
 OF_RUN = ("t", "x")
 """What only the run that made a call is governed by."""
 
@@ -87,7 +92,7 @@ def together(known: Mapping[str, Mapping[str, Any]], before: int) -> dict[str, d
         kept[key] = dict(call)
         if int(key.split(".")[0]) < before and _is_over(call):
             error = call.get("e", {})
-            kind = (*map(call.get, "mvopwq"), error.get("type"), error.get("code"))
+            kind = (*map(call.get, "mvopwqj"), *call.get("d", ()), error.get("type"), error.get("code"))
             if kind in alike:
                 kept[key] = _joined(kept.pop(alike[kind]), call)
             alike[kind] = key

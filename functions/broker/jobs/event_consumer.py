@@ -82,7 +82,7 @@ class EventConsumer:
                 self.take_document(detail, tenant, known_by, principal)
                 return tenant
             request = parse_request(detail)
-            caller = Caller(tenant, principal, "event", event["id"])
+            caller = Caller(tenant, principal, "event", event["id"], user=request.end_user or "")
             return self.accept(request, caller, now, key=f"event:{known_by}", keep_ms=KNOWN_MS)
         except KeyInFlight:
             raise

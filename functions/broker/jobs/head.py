@@ -15,6 +15,7 @@ from broker.errors import Conflict
 from broker.jobs import calls
 from broker.jobs.calls import Facts
 from broker.storage import Item
+from broker.tenants.ledger import counts_jobs
 
 BULK = "bulk"
 """The lane of what nobody waits for."""
@@ -140,7 +141,12 @@ class Head:
     limit: int = 0
     """Nano-dollars that the job may spend at most; 0 for no limit."""
     holds: dict[str, int] = field(default_factory=dict)
-    """Nano-dollars that are held for it, by the bucket that they are held in (`tenants.ledger.bucket_of`)."""
+    """Nano-dollars that are held for it, by the bucket that they are held in (`tenants.ledger.bucket_of`); of buckets
+    that count jobs, one."""
+    crossed: dict[str, int] = field(default_factory=dict)
+    """Budgets whose thresholds were passed with it: by bucket, the percent (`tenants.rules`)."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """By what its usage is counted, where its tenant wants that (`tenants.usage`)."""
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Provider calls by `run.number`, as `jobs.calls` keeps them."""
     route: str | None = None
@@ -254,9 +260,11 @@ class Head:
     def refunds(self) -> dict[str, int]:
         """Nano-dollars to give back to each bucket when the job has ended: what was held and can no longer be spent.
 
-        Negative where calls cost more than was held for them; the bucket then pays the difference.
+        Negative where calls cost more than was held for them; the bucket then pays the difference. What was held of a
+        bucket that counts jobs comes back whole.
         """
-        return {bucket: held - self.spent - self.reserved for bucket, held in self.holds.items()}
+        used = self.spent + self.reserved
+        return {bucket: held if counts_jobs(bucket) else held - used for bucket, held in self.holds.items()}
 
     @property
     def event_id(self) -> str:

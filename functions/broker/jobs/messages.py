@@ -159,6 +159,13 @@ class ToolCall(Markable):
     function: CalledFunction
 
 
+class Thought(Open):
+    """What a model thought before it said something; its provider takes it back as it came, by the seal."""
+
+    text: str
+    seal: Annotated[str, Field(max_length=2_000_000)] | None = None
+
+
 class AssistantMessage(Markable):
     """What a model said; all that an answer held may be sent back."""
 
@@ -167,6 +174,7 @@ class AssistantMessage(Markable):
     name: Name | None = None
     refusal: str | None = None
     tool_calls: Annotated[list[ToolCall], Field(max_length=MOST_CALLS, fail_fast=True)] | None = None
+    reasoning: Annotated[list[Thought], Field(max_length=MOST_CALLS, fail_fast=True)] | None = None
     function_call: None = None
     """OpenAI's form before `tool_calls`; clients still send it as null."""
 

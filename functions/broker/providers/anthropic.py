@@ -6,7 +6,8 @@ takes no OpenAI forms, so messages and tools are rewritten both ways. What it ca
 JSON to a schema comes by its output format where the schema is closed, by a forced tool where it is another object and
 the request has no tools of its own, and by instruction else. Options of a model: `structured: "tool"` for models that
 are older than the output format, `version` of the API, `links: true` where an endpoint of one's own fetches `https`
-pictures, `caller: true` where it may be told whose call it is (`metadata.user_id`), and those of `wire.abilities`.
+pictures, `caller: true` where it may be told whose call it is (`metadata.user_id`), those of `wire.abilities`, and
+those of `wire.reasoning`.
 """
 
 import json
@@ -16,6 +17,7 @@ from broker.cached_input import CachedInput
 from broker.errors import Refused
 from broker.prompt_marks import MARK, SHORT
 from broker.providers.openai.format import is_closed
+from broker.providers.wire import anthropic_thinking as thinking
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
 from broker.providers.wire.abilities import cannot
@@ -26,7 +28,9 @@ from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.marks import of_part, settled, wish
+from broker.providers.wire.own_fields import beside
 from broker.providers.wire.picture_parts import Link, encoded
+from broker.providers.wire.reasoning import Thinking
 from broker.providers.wire.structured import loads
 from broker.providers.wire.tools import NAMED
 from broker.providers.wire.wrapping import is_plain
@@ -64,8 +68,10 @@ class Anthropic:
 
 
 def _chat(call: Call) -> Answer:
+    call = thinking.fitted(call)
     history = prepare(call, ANTHROPIC, links=_is_own(call) or call.options.get("links") is True)
     asked, forced = _request(call, history)
+    asked = beside(asked, call.extra)
     headers = exchange.headers(call, "x-api-key", "{}")
     headers["anthropic-version"] = str(call.options.get("version", VERSION))
     url = f"{exchange.base_url(call, BASE_URL)}/messages"
@@ -80,11 +86,15 @@ def _request(call: Call, history: History) -> tuple[Json, bool]:
     asked |= chats.parameters(call, PARAMETERS)
     if "temperature" in asked:
         asked["temperature"] = min(asked["temperature"], HOTTEST)
+    if thought := thinking.asked(call, history):
+        asked |= thought
+        thinking.without_heat(asked, "temperature", "top_p")
     tools = [_kept(each.function("input_schema"), each.mark) for each in history.toolbox.tools]
     choice = history.toolbox.choice
     how = _how(call, bool(tools))
     if how == "format":
-        asked["output_config"] = {"format": {"type": "json_schema", "schema": call.output_schema}}
+        form = {"type": "json_schema", "schema": call.output_schema}
+        asked["output_config"] = asked.get("output_config", {}) | {"format": form}
     elif how == "tool":
         tools = [{"name": ANSWER_TOOL, "description": "Gives the answer.", "input_schema": call.output_schema}]
         choice = (NAMED, ANSWER_TOOL)
@@ -143,7 +153,7 @@ def _is_own(call: Call) -> bool:
 
 
 def _turn(turn: Spoken) -> Json:
-    content: list[Json] = []
+    content: list[Json] = thinking.sent_back(turn)
     for result in turn.results:
         blocks = [_block(each) for each in result.parts]
         content.append(_kept({"type": "tool_result", "tool_use_id": result.id, "content": blocks}, result.mark))
@@ -181,7 +191,10 @@ def _answer(call: Call, reply: ProviderReply, forced: bool, history: History) ->
             finish = "stop" if finish == "tool_calls" else finish
     calls = [{"id": each.get("id"), "name": each.get("name"), "arguments": each.get("input")} for each in uses]
     facts, calls = exchange.facts(reply, "request-id"), history.toolbox.named(calls, call)
-    return chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts, cached=cached)
+    told = Thinking(thinking.thoughts_of(blocks), thinking.tokens_of(usage))
+    return chats.answer(
+        call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts, cached=cached, thinking=told
+    )
 
 
 def unwrapped(given: Any, schema: Json) -> Any:

@@ -6,7 +6,11 @@ from typing import Any, Literal, Self
 
 from broker.cached_input import NOT_CACHED, CachedInput
 from broker.prompt_marks import LONG
+from broker.routing.credentials import Credential
 from broker.storage import Item
+
+SETS = ("tasks", "capabilities", "regions", "provider_options")
+"""Kept as lists."""
 
 ASKED_TO_KEEP = frozenset({"anthropic", "bedrock"})
 """Providers that put a prompt into their cache only where a call asks for it."""
@@ -33,6 +37,8 @@ class Model:
     endpoint: str | None = None
     secret: str | None = None
     """Name of the provider's key in Secrets Manager, below the stack's prefix."""
+    credentials: tuple[Credential, ...] = ()
+    """The keys of a pool, in place of `secret`."""
     timeout_s: int = 60
     version: int = 1
     """Of the registry's record; every change makes a new one, and a job keeps which it used."""
@@ -72,6 +78,8 @@ class Model:
     """The day of the prices."""
     registered_at: int = 0
     """When this version of it was, in milliseconds; 0 where that is not known."""
+    provider_options: frozenset[str] = frozenset()
+    """Fields of its provider's own that requests may send it (`routing.provider_options`)."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What its provider alone understands (`wire.base.Call.options`)."""
 
@@ -79,7 +87,8 @@ class Model:
     def from_item(cls, item: Item) -> Self:
         """Read the stored form."""
         known: dict[str, Any] = {name: item[name] for name in cls.__dataclass_fields__ if name in item}
-        known |= {name: frozenset(known.get(name, ())) for name in ("tasks", "capabilities", "regions")}
+        known |= {name: frozenset(known.get(name, ())) for name in SETS}
+        known["credentials"] = tuple(map(Credential.of, known.get("credentials", ())))
         return cls(**known, id=item["sk"]) if "id" not in known else cls(**known)
 
     def worst_case(self, input_tokens: int, max_output_tokens: int | None) -> int:

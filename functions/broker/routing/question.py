@@ -75,7 +75,12 @@ class Question:
         """Capabilities that a model cannot do without: what the request says, and what it implies."""
         given = self.request.get("input", {})
         seen = any(map(_has_picture, given.get("messages", ()))) or (self.task == "moderate" and "file" in given)
-        implied = {"tools": bool(given.get("tools")), "vision": seen}
+        thinks = self.request.get("parameters", {}).get("reasoning") or {}
+        implied = {
+            "tools": bool(given.get("tools")),
+            "vision": seen,
+            "reasoning": thinks.get("effort") != "none" and any(thinks.values()),
+        }
         return frozenset(self.routing.get("require", ())) | {name for name, needed in implied.items() if needed}
 
     @property

@@ -129,6 +129,8 @@ def facts_of(
         into, out = answer.input_tokens, answer.output_tokens
         cost = model.cost(into, out, answer.units, answer.cached)
         known = {"input_tokens": into, "output_tokens": out} | _cached(answer.cached, into)
+        if answer.reasoning_tokens:
+            known["reasoning_tokens"] = answer.reasoning_tokens
         return facts | known | {"paid": "yes", "cost": cost}
     if failure and failure.tokens is not None:
         into, out = failure.tokens

@@ -16,7 +16,14 @@ VIEW: dict[str, Any] = {
     "status": "succeeded",
     "model": "small",
     "output": {"text": "Well.", "finish_reason": "stop"},
-    "usage": {"input_tokens": 9, "output_tokens": 4, "cached_tokens": 5, "cache_write_tokens": 1, "cost_usd": 0.1},
+    "usage": {
+        "input_tokens": 9,
+        "output_tokens": 4,
+        "reasoning_tokens": 2,
+        "cached_tokens": 5,
+        "cache_write_tokens": 1,
+        "cost_usd": 0.1,
+    },
     "error": None,
     "metadata": {},
 }
@@ -38,6 +45,7 @@ def test_an_answer_is_a_message() -> None:
         "usage": {
             "input_tokens": 3,
             "output_tokens": 4,
+            "output_tokens_details": {"thinking_tokens": 2},
             "cache_creation_input_tokens": 1,
             "cache_read_input_tokens": 5,
             "service_tier": "standard",

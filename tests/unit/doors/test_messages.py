@@ -50,7 +50,7 @@ def with_parameters(**more: Any) -> dict[str, Any]:
         ({"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}, {"output_schema": SCHEMA}),
         ({"inference_geo": "eu"}, {"routing": {"regions": ["eu"]}}),
         ({"inference_geo": "global"}, {}),
-        ({"thinking": {"type": "disabled"}, "service_tier": "auto", "speed": "standard", "stream": False}, {}),
+        ({"service_tier": "auto", "speed": "standard", "stream": False}, {}),
         (CACHED, {"input": {"messages": [SAID[0] | CACHED]}}),
         ({"system": None, "tools": None, "container": None, "top_k": None}, {}),
     ],
@@ -151,8 +151,9 @@ def test_calls_of_tools_and_their_results_are_messages_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("given", "field"),
     [
-        ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, "thinking.type"),
-        ({"thinking": {"type": "adaptive"}}, "thinking.type"),
+        ({"thinking": {"type": "enabled"}}, "thinking.budget_tokens"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2000, "display": "omitted"}}, "thinking.display"),
+        ({"thinking": {"type": "between_tools"}}, "thinking.type"),
         ({"top_k": 5}, "top_k"),
         ({"container": "c"}, "container"),
         ({"mcp_servers": []}, "mcp_servers"),
@@ -161,7 +162,6 @@ def test_calls_of_tools_and_their_results_are_messages_of_their_own() -> None:
         ({"speed": "fast"}, "speed"),
         ({"service_tier": "priority"}, "service_tier"),
         ({"inference_geo": 7}, "inference_geo"),
-        ({"output_config": {"effort": "high"}}, "output_config.effort"),
         ({"output_config": {"format": {"type": "grammar"}}}, "output_config.format.type"),
         ({"cache_control": {"type": "forever"}}, "cache_control.type"),
         ({"cache_control": {"type": "ephemeral", "ttl": "2h"}}, "cache_control.ttl"),
@@ -187,7 +187,7 @@ def test_calls_of_tools_and_their_results_are_messages_of_their_own() -> None:
         ({"messages": [user(text("x") | {"citations": [{}]})]}, "messages.0.content.0.citations"),
         ({"messages": [user(text("x"), {"type": "tool_result", "tool_use_id": "t"})]}, "messages.0.content.1"),
         (
-            {"messages": [{"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm."}]}]},
+            {"messages": [{"role": "assistant", "content": [{"type": "server_tool_use", "id": "s"}]}]},
             "messages.0.content.0.type",
         ),
         (

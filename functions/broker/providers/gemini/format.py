@@ -36,8 +36,8 @@ def post(call: Call, action: str, body: Json, timeout: float) -> ProviderReply:
     return post_json(url, body, headers=headers, timeout=timeout)
 
 
-def answered(reply: ProviderReply) -> tuple[str, list[Json]]:
-    """Why the model stopped, and the parts that it made for the reader.
+def answered(reply: ProviderReply) -> tuple[str, list[Json], list[Json]]:
+    """Why the model stopped, the parts that it made for the reader, and those that it thought before.
 
     Raises:
         Refused: it, or the service, would not answer.
@@ -55,7 +55,7 @@ def answered(reply: ProviderReply) -> tuple[str, list[Json]]:
         found = field(candidate, "content", "parts") or []
         if not isinstance(found, list) or not all(isinstance(part, dict) for part in found):
             bad("The provider's reply has no content.")
-    return reason, [part for part in found if not part.get("thought")]
+    return reason, [part for part in found if not part.get("thought")], [part for part in found if part.get("thought")]
 
 
 def tokens(reply: ProviderReply) -> tuple[int | None, int | None]:

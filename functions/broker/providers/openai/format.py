@@ -14,13 +14,14 @@ from broker.cached_input import CachedInput
 from broker.errors import Refused, Unavailable
 from broker.packed_numbers import Vectors
 from broker.providers.wire import chat as chats
-from broker.providers.wire import exchange, failures, saying
+from broker.providers.wire import exchange, failures, reasoning, saying
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.dialects import COMPATIBLE, Dialect
 from broker.providers.wire.embeddings import from_base64, is_vector
 from broker.providers.wire.exchange import Json, bad
 from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json
+from broker.providers.wire.own_fields import beside
 from broker.providers.wire.several_requests import in_batches
 from broker.providers.wire.tools import NAMED, DialectTool
 from broker.providers.wire.wrapping import is_plain, unwrapped, wrapped
@@ -71,6 +72,8 @@ class OpenAIService:
     """Further fields of a chat."""
     dialect: Dialect = COMPATIBLE
     finishes: Mapping[str, str] = field(default_factory=lambda: FINISHES)
+    efforts: Sequence[str] = reasoning.USUAL
+    """Words for how much its models think, where the registry says no others."""
 
 
 def chat(call: Call, service: OpenAIService) -> Answer:
@@ -81,9 +84,9 @@ def chat(call: Call, service: OpenAIService) -> Answer:
     wraps = call.output_schema is not None and not is_plain(call.output_schema)
     plain = replace(call, output_schema=wrapped(call.output_schema or {})) if wraps else call
     history = prepare(plain, service.dialect, links=service.links, said=chats.instruction(plain, natively=True))
-    asked = request(plain, service, history)
+    asked = beside(request(plain, service, history), call.extra)
     reply = _post(call, service, "chat/completions", asked, places=history.in_place(call))
-    tokens = (_tokens(reply, "prompt_tokens"), _tokens(reply, "completion_tokens"))
+    tokens, reasoned = (_tokens(reply, "prompt_tokens"), _written(reply)), _reasoned(reply)
     cached = _cached(reply)
     with exchange.charged(tokens, cached):
         choice = exchange.first(reply.body, "choices")
@@ -94,7 +97,10 @@ def chat(call: Call, service: OpenAIService) -> Answer:
     if wraps:
         text = unwrapped(saying.json_of(saying.shown(text, finish))) or text
     facts = exchange.facts(reply)
-    answer = chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts, cached=cached)
+    told = reasoning.Thinking(_thoughts(message), reasoned)
+    answer = chats.answer(
+        call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts, cached=cached, thinking=told
+    )
     return history.toolbox.restored(answer)
 
 
@@ -129,6 +135,9 @@ def request(call: Call, service: OpenAIService, history: History) -> Json:
             word, name = choice
             asked["tool_choice"] = {"type": "function", "function": {"name": name}} if word == NAMED else word
     asked |= chats.parameters(call, names | {"max_output_tokens": service.limit}) | service.more
+    if (wanted := reasoning.wanted(call)) and call.options.get("reasoning") != "always":
+        effort = reasoning.effort_of(call, wanted, service.efforts)
+        asked |= {"reasoning_effort": effort} if effort else {}
     if call.output_schema is not None:
         schema = {"name": "answer", "schema": call.output_schema, "strict": is_closed(call.output_schema)}
         asked["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -245,6 +254,18 @@ def _text(content: Any) -> str:
     return content or ""
 
 
+def _thoughts(message: Json) -> list[Json]:
+    """What a server says that the model thought: beside the text, or in parts of it."""
+    content = message.get("content")
+    parts = [part.get("thinking") for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    beside = [message.get(name) for name in ("reasoning_content", "reasoning")]
+    texts = [
+        "".join(str(exchange.field(each, "text") or "") for each in part) for part in parts if isinstance(part, list)
+    ]
+    said = next((each for each in [*beside, *parts] if isinstance(each, str) and each.strip()), None)
+    return [reasoning.thought(each) for each in [*([said] if said else []), *texts] if each.strip()]
+
+
 def _tool_calls(message: Json) -> list[Json]:
     """The calls of a message, or the one that it has in the format's older form."""
     given = message.get("tool_calls")
@@ -259,6 +280,19 @@ def _tool_call(given: Any) -> Json:
     if not isinstance(function, dict) or "arguments" not in function:
         bad("The model's tool call is malformed.")
     return {"id": given.get("id"), "name": function.get("name"), "arguments": function["arguments"]}
+
+
+def _reasoned(reply: ProviderReply) -> int | None:
+    return exchange.counted(exchange.field(reply.body, "usage", "completion_tokens_details", "reasoning_tokens"))
+
+
+def _written(reply: ProviderReply) -> int | None:
+    """Tokens that went out; some servers count what was thought beside them, which their sum of all tells."""
+    read, written, whole = (_tokens(reply, f"{name}_tokens") for name in ("prompt", "completion", "total"))
+    beside = _reasoned(reply)
+    if beside and written is not None and whole is not None and whole == (read or 0) + written + beside:
+        return written + beside
+    return written
 
 
 def _cached(reply: ProviderReply) -> CachedInput:

@@ -3,10 +3,13 @@
 without: parameters that are not sent to it (`["temperature", "top_p"]`).
 either: parameters of which it takes one at a time (`["temperature", "top_p"]`): the first that a request gives.
 cannot: what it refuses of a conversation, of `CANNOT`.
+efforts, reasoning: how it is asked to think (`wire.reasoning`).
 """
 
 from collections.abc import Mapping
 from typing import Any
+
+from broker.providers.wire.reasoning import EFFORTS
 
 PARAMETERS = ("temperature", "top_p", "max_output_tokens", "stop", "seed")
 
@@ -19,10 +22,14 @@ CANNOT = {
     "thought_signatures": "It is older than them (Gemini), and calls that have none are sent without.",
 }
 
+WAYS = ("adaptive", "always", "budget", "level")
+"""Of `reasoning`, the way in which a model is asked to think (`wire.reasoning`)."""
+
 LISTS: Mapping[str, frozenset[str]] = {
     "without": frozenset(PARAMETERS),
     "either": frozenset(PARAMETERS),
     "cannot": frozenset(CANNOT),
+    "efforts": frozenset(EFFORTS),
 }
 
 
@@ -34,6 +41,8 @@ def fault(options: Mapping[str, Any]) -> str | None:
             return f"{name} is a list of {', '.join(sorted(known))}"
         if strange := sorted(set(given) - known):
             return f"{name} has {', '.join(strange)}; it knows {', '.join(sorted(known))}"
+    if options.get("reasoning", WAYS[0]) not in WAYS:
+        return f"reasoning is one of {', '.join(WAYS)}"
     return None
 
 

@@ -114,6 +114,8 @@ class Call:
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the operators registered with the model for its provider alone: a guardrail's id, an API version, …"""
     media: MediaReader = field(default_factory=NoMedia)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the service's own that the request sends on purpose (`wire.own_fields`)."""
     cache_key: str = ""
     """What requests have in common that a provider's prompt cache should see together; of one tenant alone."""
     cache_ttl: str = ""
@@ -155,6 +157,8 @@ class Answer:
     """What is paid for beside tokens (`registry.model_entry.Unit`): `images`, `pages`, `characters`, `seconds`,
     `requests`; `forms`, `tables` for pages that were searched for them, which count as pages too; `text_units`,
     thousands of characters of each request, and `content_units` and its kin, the same for each policy by itself."""
+    reasoning_tokens: int = 0
+    """Of the output's, those that were thought; they are counted and priced there."""
     files: tuple[Blob, ...] = ()
     """Pictures and sounds that were made; the job's `output.files` tells where they are, in this order."""
 

@@ -20,6 +20,7 @@ from broker.providers.wire.dialects import Dialect
 from broker.providers.wire.marks import mark_of, marked, of_part
 from broker.providers.wire.pairing import Identities, Uses
 from broker.providers.wire.picture_parts import Link, inlined, parts
+from broker.providers.wire.reasoning import Thought, returned
 from broker.providers.wire.tools import Toolbox
 
 Json = dict[str, Any]
@@ -73,6 +74,8 @@ class Spoken:
     parts: list[Part] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
+    thoughts: list[Thought] = field(default_factory=list)
+    """What the model thought before it said this, where the dialect takes it back."""
     speaker: str | None = None
     place: int | None = None
     """Of the message, among the request's; of its results each has its own."""
@@ -156,7 +159,8 @@ def _read(call: Call, dialect: Dialect, toolbox: Toolbox, links: bool) -> list[S
         if role != "user" and not all(isinstance(each, str) for each in found):
             fault = "Pictures are the user's: instructions and answers take none."
             raise Rejected(fault, code="unsupported_content", param=f"{where}.content")
-        turn = Spoken(role, found, speaker=message.get("name"), place=place)
+        thoughts = returned(message.get("reasoning"), dialect.thoughts) if role == "assistant" else []
+        turn = Spoken(role, found, thoughts=thoughts, speaker=message.get("name"), place=place)
         open_uses.turn()
         for given_use, (raw, name, arguments, signature) in zip(
             message.get("tool_calls") or (), chats.used_tools(message, place), strict=True
@@ -281,6 +285,7 @@ def _merged(turns: list[Spoken]) -> list[Spoken]:
             merged.append(turn)
             continue
         last.parts += turn.parts
+        last.thoughts = []  # they stand before a turn of their own alone
         last.uses += turn.uses
         last.speaker = None
     return merged
