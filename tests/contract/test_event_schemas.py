@@ -1,6 +1,7 @@
 """Each event has a schema of its own with an example: a file, in the schema registry, in the AsyncAPI document."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ REGISTRY = schema_registry()["Resources"]
 
 def asyncapi_schema() -> dict[str, Any] | None:
     """AsyncAPI's own schema of its documents, where `npm install --prefix .venv/asyncapi @asyncapi/specs` put it."""
-    path = ROOT / ".venv" / "asyncapi" / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.1.0.json"
+    path = Path(sys.prefix) / "asyncapi" / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.1.0.json"
     return json.loads(path.read_text()) if path.exists() else None
 
 

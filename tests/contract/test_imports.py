@@ -33,7 +33,9 @@ ARROWS: dict[str, set[str]] = {
     "json_text": {"errors"},
     "json_schema": {"errors"},
     # types of what is measured
-    "metrics": {"batches", "bulk", "cache", "consequences", "delivery", "errors", "jobs", "observability", "steps"},
+    "metrics": {
+        *("batches", "bulk", "cache", "consequences", "delivery", "errors", "jobs", "observability", "push", "steps"),
+    },
     # rooms
     "guardrails": {"json_schema"},
     "context": {"clock", "errors", "guardrails", "jobs", "json_text", "storage", "token_estimates"},
@@ -66,6 +68,7 @@ ARROWS: dict[str, set[str]] = {
     "bulk": {"batches", "bounds", "clock", "errors", "jobs", "storage", "tenants"},
     "doors": {"errors", "json_text", "prompt_marks"},
     "endpoints": {"batches", "clock", "delivery", "doors", "envelope", "errors", "jobs", "storage"},
+    "push": {"batches", "clock", "delivery", "errors", "jobs", "json_text", "side_by_side", "storage"},
     "rest": {
         *("batches", "bulk", "clock", "context", "delivery", "doors", "endpoints", "errors", "files", "guardrails"),
         *("jobs", "json_text", "prompts", "registry", "reviews", "routing", "storage", "tenants"),
@@ -94,17 +97,17 @@ ARROWS: dict[str, set[str]] = {
     # adapters
     "cloud": {
         *("batches", "clock", "context", "delivery", "documents", "envelope", "errors", "files", "jobs"),
-        *("json_text", "observability", "packed_numbers", "providers", "storage"),
+        *("json_text", "observability", "packed_numbers", "providers", "push", "storage"),
     },
     # what puts it together
     "bootstrap": {
-        *("clock", "errors", "metrics"),
+        *("clock", "errors", "metrics", "push", "side_by_side"),
         *("batches", "bulk", "cache", "cloud", "delivery", "documents", "endpoints", "files", "inbox"),
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
         *("bootstrap", "bounds", "clock", "consequences", "errors", "metrics", "observability", "side_by_side"),
-        *("cloud", "jobs", "rest", "steps", "tenants"),
+        *("cloud", "jobs", "push", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them
     "cli": {
@@ -115,11 +118,13 @@ ARROWS: dict[str, set[str]] = {
             "inbox",
             "cloud",
             "delivery",
+            "doors",
             "guardrails",
             "jobs",
             "prompts",
             "providers",
             "registry",
+            "rest",
             "reviews",
             "tenants",
         ),

@@ -47,11 +47,12 @@ from broker.steps.estimating import EstimateJob
 from broker.steps.preparing import Prepare
 from broker.steps.trying import TryPolicies
 from broker.storage import Put
-from broker.tenants import ledger
+from broker.tenants import ledger, usage
 from broker.tenants.budgets import Budgets
 from broker.tenants.limiting import standings
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
+from broker.tenants.usage import Usage
 
 from tests.fakes.batch_door import BatchWorld
 from tests.fakes.bus import FakeBus
@@ -103,7 +104,7 @@ class World:
 
     def __init__(self) -> None:
         self.database = FakeDatabase()
-        self.jobs = Jobs(self.database, (ledger.bookings, experiments.endings, record.closings))
+        self.jobs = Jobs(self.database, (ledger.bookings, usage.countings, experiments.endings, record.closings))
         self.payloads = FakePayloads()
         self.bucket = FakeFileBucket()
         self.models, tenants = Models(self.database), Tenants(self.database)
@@ -155,6 +156,7 @@ class World:
             lambda: self.batches.door(),
             lambda: self.batches.bulk(),
             lambda: an_endpoint_door(self.database, FakeDeliveries(), self.deliver.again, self._attempt_tests),
+            lambda: Usage(self.database),
             standings=partial(standings, self.database),
             places=lambda limits: [each.standing(self.database) for each in limits],
         )

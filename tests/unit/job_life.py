@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 
 from broker.delivery.publishing import HeadChange, Publish
 from broker.errors import BudgetExceeded, Conflict, NotCancelable
@@ -11,6 +12,7 @@ from broker.jobs.store import Moved
 from broker.jobs.sweeping import Sweep
 from broker.jobs.transitions import Fence
 from broker.tenants import ledger, slices
+from broker.tenants.usage import Usage
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
@@ -26,6 +28,8 @@ PLACES, AT_ONCE = "acme:jobs", 2
 """A budget beside the tenant's own, which is smaller, and a bound of jobs that have not ended."""
 STATUSES = [Status.SUCCEEDED, Status.FAILED, Status.BLOCKED]
 BUCKETS = (("acme", PERIOD, ALLOWED), (RULE, RULE_PERIOD, RULE_ALLOWED), (PLACES, ledger.OPEN, AT_ONCE))
+GROUPS = {"user": "ann", "model": ""}
+"""What usage is counted by."""
 CRASHES = st.none() | st.none() | st.integers(0, 2)
 EXPECTED = (Conflict, Moved, NotCancelable, BudgetExceeded, Down, Crash)
 
@@ -92,6 +96,14 @@ class Life(RuleBasedStateMachine):
         ids = dict.fromkeys(new["id"] for _, new in self.database.stream)
         return [self.world.jobs.get(job_id) for job_id in ids]
 
+    def usage_is_what_was_booked(self, over: list[Head]) -> None:
+        days, _ = Usage(self.database).by_day("acme", "user", date(2026, 1, 1), date(2027, 1, 1), 100, None)
+        counted = [sum(each.counts[name] for each in days) for name in ("jobs", "calls", "nusd")]
+        calls = sum(len(head.calls) - len(head.open_calls) for head in over)
+        assert counted == [len(over), calls, sum(head.spent for head in over)]
+        models, _ = Usage(self.database).by_day("acme", "model", date(2026, 1, 1), date(2027, 1, 1), 100, None)
+        assert sum(each.counts["nusd"] for each in models) == counted[2]
+
     def left(self, scope: str, period: str) -> int:
         return slices.read_all(self.database, ledger.bucket_of(scope, period)).available
 
@@ -135,6 +147,7 @@ class Life(RuleBasedStateMachine):
         spent = self.world.spent()
         assert spent.get("nusd", 0) == sum(head.spent for head in over)
         assert spent.get("calls", 0) == sum(len(head.calls) - len(head.open_calls) for head in over)
+        self.usage_is_what_was_booked(over)
         for head in heads:
             assert head.id in self.overran or head.spent + head.reserved <= head.limit
 

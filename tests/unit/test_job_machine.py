@@ -24,7 +24,7 @@ from hypothesis.stateful import Bundle, invariant, multiple, rule
 
 from tests.fakes.reviews import decide_of
 from tests.fakes.world import HOUR, MINUTE, SECOND, a_head
-from tests.unit.job_life import BUCKETS, CRASHES, PLACES, RULE, RULE_PERIOD, STATUSES, Execution, Life, Made
+from tests.unit.job_life import BUCKETS, CRASHES, GROUPS, PLACES, RULE, RULE_PERIOD, STATUSES, Execution, Life, Made
 
 
 class JobMachine(Life):
@@ -40,7 +40,7 @@ class JobMachine(Life):
         if len(self.heads()) == 3:
             return multiple()
         head = a_head(id=f"job_{self.fresh()}", limit=hold, created_at=self.now)
-        head = replace(head, deadline_at=self.now + HOUR, due_at=self.now + MINUTE)
+        head = replace(head, deadline_at=self.now + HOUR, due_at=self.now + MINUTE, groups=GROUPS)
 
         money, rule, place = (bucket_of(scope, period) for scope, period, _ in BUCKETS)
         wanted = {money: hold, rule: hold, place: 1}

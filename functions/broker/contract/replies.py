@@ -51,6 +51,8 @@ class Attempt(Shown):
     latency_ms: Count | None
     cost_usd: Usd
     """What the call cost; its worst case while that is not known."""
+    reasoning_tokens: Count
+    """What the model thought before it answered."""
     cached_tokens: Count
     """Of the prompt, what the provider's prompt cache had."""
     cache_write_tokens: Count

@@ -138,6 +138,8 @@ class Head:
     """The event types that the job's webhook wants; empty where it has none."""
     quiet: bool | None = None
     """True where the bus is not told of it."""
+    cloud_events: bool | None = None
+    """True where the bus is told of it by CloudEvents, for its tenant wanted them when it was accepted."""
     limit: int = 0
     """Nano-dollars that the job may spend at most; 0 for no limit."""
     holds: dict[str, int] = field(default_factory=dict)
@@ -145,6 +147,8 @@ class Head:
     that count jobs, one."""
     crossed: dict[str, int] = field(default_factory=dict)
     """Budgets whose thresholds were passed with it: by bucket, the percent (`tenants.rules`)."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """By what its usage is counted, where its tenant wants that (`tenants.usage`)."""
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Provider calls by `run.number`, as `jobs.calls` keeps them."""
     route: str | None = None

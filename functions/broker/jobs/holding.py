@@ -9,6 +9,7 @@ from broker.tenants.budgets import Budgets, Refusal
 from broker.tenants.ledger import OPEN
 from broker.tenants.open_jobs import OpenJobs, places_of
 from broker.tenants.rules import Bucket, Rule, Subject, buckets_for
+from broker.tenants.usage import groups_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class Prepared:
     """Budgets of its tenant beside its own."""
     queued_jobs: int | None = None
     """How many jobs of the tenant may not have ended; None for any number."""
+    usage_by: tuple[str, ...] = ()
+    """What the tenant wants usage counted by."""
+    cloud_events: bool = False
+    """Whether the tenant wants events about it as CloudEvents."""
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -50,10 +55,14 @@ class Prepared:
 class Holding:
     """What one job holds of which buckets."""
 
+    asked: str
+    """The model that its request names, or another one in its place."""
     limit: int
     """Nano-dollars that it may spend at most; 0 for no limit."""
     wanted: Mapping[str, int]
     """By bucket; the tenant's own first."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """By what its usage is counted."""
     by_rule: Sequence[Bucket] = ()
     places: Sequence[OpenJobs] = ()
 
@@ -83,7 +92,9 @@ class Holding:
         queued = tenant, prepared.queued_jobs, subject.key, queued_by_key
         places = [] if subject.batch else places_of(*queued)  # rows have a bound of their own
         wanted = dict(hold.buckets) | {each.name: hold.worst for each in by_rule} | {each.bucket: 1 for each in places}
-        return cls(hold.worst if by_rule else hold.limit, wanted, by_rule, places)
+        prompt = (prepared.document.get("prompt_used") or {}).get("id")
+        groups = groups_of(prepared.usage_by, subject, prepared.document["task"], prompt)
+        return cls(subject.model, hold.worst if by_rule else hold.limit, wanted, groups, by_rule, places)
 
     def open(self, budgets: Budgets) -> None:
         """Make sure that the buckets exist, but for the tenant's own, which is opened where it is quoted."""

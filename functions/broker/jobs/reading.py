@@ -165,6 +165,7 @@ def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
         "error": known.get("error"),
         "latency_ms": known.get("latency_ms"),
         "cost_usd": usd(known.get("cost", known["reserved"])),
+        "reasoning_tokens": known.get("reasoning_tokens", 0),
         "cached_tokens": known.get("cached_tokens", 0),
         "cache_write_tokens": known.get("cache_write_tokens", 0),
         "paid": known.get("paid", calls.UNKNOWN),

@@ -121,6 +121,8 @@ class JobRequest(Strict):
     """The time budget of the work itself, once it runs; it decides the size of the workflow."""
     ttl_seconds: int = Field(default=604_800, ge=60, le=31_536_000)
     """How long request and result are kept after acceptance."""
+    end_user: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """Which of the caller's own users it is for: budgets of the tenant may go by it. Needs the scope `users:name`."""
     metadata: Metadata = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """Tenants with their guardrail policies, and what says whose an event or a token is."""
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,7 @@ from broker.registry.entry import Entry, Name, PolicyNames, StrictEntry, TenantI
 from broker.storage import Item
 from broker.tenants.limits import MOST, MOST_CALLS, MOST_ENQUEUED, MOST_QUEUED, MOST_WAITS, What, Window
 from broker.tenants.rules import MOST_RULES, Action, Per, Period
+from broker.tenants.usage import MOST_DIMENSIONS, TAG, Dimension
 
 Url = Annotated[str, Spelled("^https?://", "it has to be an address that begins with https:// or http://")]
 
@@ -60,6 +61,13 @@ class TenantLimitsEntry(LimitsEntry):
     """Calls that wait for an answer at the same time; what the stack gives each unless said."""
 
 
+DIMENSIONS = get_args(Dimension)
+
+UsageDimension = Annotated[
+    str, Spelled(f"^({'|'.join(DIMENSIONS)}|{TAG}.{{1,64}})$", f"it has to be {', '.join(DIMENSIONS)}, or {TAG}NAME")
+]
+
+
 class BudgetEntry(StrictEntry):
     """One budget of a tenant beside its own, as `tenants.rules.Rule` reads it."""
 
@@ -67,8 +75,8 @@ class BudgetEntry(StrictEntry):
     usd: Usd
     """For each period, and each value that jobs have of what it goes by."""
     per: Per = "tenant"
-    """`tenant` for one of all its jobs; else each key, principal, model (as requests name it), batch, or
-    value of a `tag` has its own."""
+    """`tenant` for one of all its jobs; else each key, principal, end user, model (as requests name it),
+    batch, or value of a `tag` has its own."""
     tag: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     """The name in requests' metadata; only with `per: tag`."""
     only: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(default_factory=list, max_length=100)
@@ -137,8 +145,13 @@ class TenantEntry(Entry):
     """How many batches it may have under way at once, documents among them; 1,000 unless said."""
     budgets: Annotated[list[BudgetEntry], Field(max_length=MOST_RULES)] = Field(default_factory=list)
     """Budgets beside its own: by key, model, tag and more, by day, month or in all."""
+    usage_by: Annotated[list[UsageDimension], Field(max_length=MOST_DIMENSIONS)] = Field(default_factory=list)
+    """By what its usage is counted by day: `key`, `principal`, `user`, `task`, `prompt`, `batch`, `model`, or `tag:`
+    and the name of a field of requests' metadata."""
     limits: TenantLimitsEntry | None = None
     """Of all its submissions by REST together; none unless said."""
+    cloud_events: bool | None = None
+    """Events about its jobs and batches have CloudEvents 1.0 envelopes; those of the broker's own form unless said."""
     off_peak: Hours | None = None
     """When rows of its batches may begin that name no hours themselves."""
     enabled: bool = True
@@ -157,7 +170,9 @@ class TenantEntry(Entry):
     def item(self) -> Item:
         """The stored form; money in nano-dollars."""
         kept = self.model_dump(exclude_none=True, exclude={"id", "monthly_budget_usd"})
-        del kept["budgets"]
+        for name in ("budgets", "usage_by"):
+            if not kept[name]:
+                del kept[name]
         if self.budgets:
             kept["budgets"] = [each.kept() for each in self.budgets]
         if self.monthly_budget_usd is not None:

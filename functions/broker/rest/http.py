@@ -44,6 +44,9 @@ MOST_WAIT_S = 25
 REST = "{proxy+}"
 """The last part of the template's routes for what no other takes."""
 
+USERS_NAME = "users:name"
+"""The scope of callers who say for which of their own users a request is."""
+
 PII_READ = "pii:read"
 """The scope of callers who get answers with the values in the place of their placeholders."""
 
@@ -139,6 +142,10 @@ class Request:
     def may_see_values(self) -> bool:
         """Whether what was redacted is filled in again; no other scope stands for this one, not even all (`*`)."""
         return PII_READ in self.scopes
+
+    def may_name_users(self) -> bool:
+        """Whether it is believed whom a request is for; no other scope stands for this one either."""
+        return USERS_NAME in self.scopes
 
     def json(self) -> Any:
         """The body.

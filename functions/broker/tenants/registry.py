@@ -59,6 +59,8 @@ class Tenant:
     """Of the API, looks among them; None for what the stack gives each."""
     queued_jobs: int | None = None
     """Jobs that have not ended, at most."""
+    usage_by: tuple[str, ...] = ()
+    """What its usage is counted by."""
     enqueued_batch_tokens: int | None = None
     """Of batches that have not ended, at most."""
     budgets: tuple[Rule, ...] = ()
@@ -67,6 +69,8 @@ class Tenant:
     """Calls that wait for an answer; None for what the stack gives each."""
     body_bytes: int | None = None
     """The largest body of one; None for what all may send."""
+    cloud_events: bool = False
+    """Whether events about what is its own have CloudEvents envelopes."""
     off_peak: dict[str, Any] | None = None
     """When rows of its batches may begin that name no hours themselves (`batches.hours.OffPeak.of`)."""
 
@@ -113,9 +117,11 @@ class Tenants:
                 calls_per_second=item.get("limits", {}).get(CALLS),
                 queued_jobs=item.get("limits", {}).get(QUEUED),
                 enqueued_batch_tokens=item.get("limits", {}).get(ENQUEUED),
+                usage_by=tuple(item.get("usage_by", ())),
                 budgets=tuple(map(Rule.of, item.get("budgets", ()))),
                 waits_at_once=item.get("limits", {}).get(WAITS),
                 body_bytes=item.get("limits", {}).get(BODY_BYTES),
+                cloud_events=item.get("cloud_events", False),
                 off_peak=item.get("off_peak"),
             )
             self._kept[tenant_id] = (now, tenant)

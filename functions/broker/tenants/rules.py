@@ -1,4 +1,4 @@
-"""Budgets beside a tenant's own: by key, principal, model, tag and batch, by day, month or in all.
+"""Budgets beside a tenant's own: by key, principal, end user, model, tag and batch, by day, month or in all.
 
 A rule has a bucket of the ledger for each value that jobs have of what it goes by, and for each period. It comes into
 being with the first job that holds of it, so values that nobody has seen yet have theirs, and cost nothing.
@@ -15,7 +15,7 @@ from broker.errors import BudgetExceeded
 from broker.tenants.ledger import bucket_of, dollars
 from broker.tenants.slices import Slices
 
-Per = Literal["tenant", "key", "principal", "model", "tag", "batch"]
+Per = Literal["tenant", "key", "principal", "user", "model", "tag", "batch"]
 Period = Literal["day", "month", "total"]
 Action = Literal["refuse", "degrade", "warn"]
 
@@ -46,6 +46,8 @@ class Subject:
 
     key: str = ""
     principal: str = ""
+    user: str = ""
+    """An end user whom a credential with the scope for it named."""
     model: str = ""
     """As the request names it: a model, an alias, or `auto`."""
     batch: str = ""

@@ -1,6 +1,8 @@
 """The server of the Model Context Protocol: its tools are the routes beside it, with all that holds for them."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from broker.jobs.request import JobRequest
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.rest.http import MOST_WAIT_S
-from broker.rest.mcp import KEY, PROMPTS_AT_ONCE, TASKS
+from broker.rest.mcp import HANDSHAKE, KEY, MODERN, PROMPTS_AT_ONCE, TASKS
 
 from tests.fakes.world import NOW
 from tests.unit.doors.case import a_door, answering, sent
@@ -247,3 +249,14 @@ def test_a_long_answer_is_told_once(door: Door) -> None:
     assert (
         result["structuredContent"]["output"]["text"] == text and "structured content" in result["content"][0]["text"]
     )
+
+
+def test_the_page_has_the_tools_and_versions_that_there_are(door: Door) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "mcp.md").read_text()
+    rows = re.findall(r"^\| `([a-z_]+)", page, re.MULTILINE)
+    assert sorted(set(rows)) == sorted({*(tool["name"] for tool in TOOLS), "run_prompt_"})
+    assert all(version in page for version in (*MODERN, *HANDSHAKE))
+    longest = 64 - len("run_prompt_")
+    assert f"longer than {longest}" in page
+    register(door, {"id": "p" * longest, "user": "Say {{it}}"}, {"id": "q" * (longest + 1), "user": "Say {{it}}"})
+    assert names(modern(door, "tools/list"))[len(TOOLS) :] == [f"run_prompt_{'p' * longest}"]

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -15,8 +16,7 @@ from tests.fakes.world import NOW
 from tests.unit.doors.case import Server, a_door, sent
 from tests.unit.rest_door import Door
 
-ROOT = Path(__file__).parents[3]
-PYTHON = ROOT / ".venv" / "mcp" / "bin" / "python"
+PYTHON = Path(sys.prefix) / "mcp" / "bin" / "python"
 SCRIPT = Path(__file__).with_name("mcp_session.py")
 
 pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="`make test` installs the client into .venv/mcp")

@@ -52,7 +52,7 @@ def test_a_response_has_an_item_for_what_was_thought(client: openai.OpenAI, door
     assert plain.output[0].type == "reasoning" and plain.output[0].summary == []
 
 
-def test_it_goes_back_by_the_client_by_a_chain_and_by_a_conversation(client: openai.OpenAI, door: Door) -> None:
+def test_it_goes_back_by_the_client_and_by_a_chain(client: openai.OpenAI, door: Door) -> None:
     answering(door).answer = says("", "tool_calls", tool_calls=[CALL], reasoning=THOUGHTS)
     tool: Any = {"type": "function", "name": "look", "parameters": {"type": "object"}, "strict": False}
     known: Any = {"model": "thinker", "tools": [tool], "reasoning": {"effort": "high"}}
@@ -192,4 +192,7 @@ def test_a_job_tells_what_was_thought_apart(client: openai.OpenAI, door: Door, m
     monkeypatch.setattr(case, "USAGE", usage)
     client.responses.create(model="thinker", input="Hi.", reasoning={"effort": "low"})
     body: Any = door("GET", "/jobs/{id}", job_id=sent(door)[-1].id).body
-    assert body["usage"] == {**usage, "cost_usd": 0.0} and body["output"]["reasoning"] == THOUGHTS
+    assert (
+        body["usage"] == {**usage, "cached_tokens": 0, "cache_write_tokens": 0, "cost_usd": 0.0}
+        and body["output"]["reasoning"] == THOUGHTS
+    )

@@ -1,0 +1,55 @@
+"""Where the WebSocket APIs of MiniStack 1.5.33 are not like AWS's, and what is done about it.
+
+What a function answers to `$connect` is read no further than its status: the subprotocol that it takes never reaches
+the client, and a browser closes a connection that has none of those that it offered (API Gateway Developer Guide, "Set
+up a $connect route that requires a WebSocket subprotocol").
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any
+
+from ministack.services import apigateway
+
+from local.emulator.rewriting import DoesNotFit
+
+HEADER = "sec-websocket-protocol"
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_taken: ContextVar[str | None] = ContextVar("subprotocol", default=None)
+
+
+def patch() -> None:
+    """Change MiniStack in memory, before it starts.
+
+    Raises:
+        DoesNotFit: this MiniStack is not the one that was patched.
+    """
+    invoke, handle = apigateway._invoke_ws_lambda, apigateway.handle_websocket
+    asked = list(inspect.signature(invoke).parameters)
+    if asked[6] != "event_type" or '{"type": "websocket.accept"}' not in inspect.getsource(handle):
+        raise DoesNotFit("WebSockets are accepted in another way")
+
+    async def invoke_ws_lambda(*given: Any, **named: Any) -> dict[str, Any] | None:
+        reply: dict[str, Any] | None = await invoke(*given, **named)
+        if given[6] == "CONNECT":
+            _taken.set(subprotocol_of(reply))
+        return reply
+
+    async def handle_websocket(scope: Any, receive: Any, send: Send, *more: Any, **named: Any) -> None:
+        async def accepting(message: dict[str, Any]) -> None:
+            taken = _taken.get() if message["type"] == "websocket.accept" else None
+            await send({**message, "subprotocol": taken} if taken else message)
+
+        await handle(scope, receive, accepting, *more, **named)
+
+    apigateway._invoke_ws_lambda = invoke_ws_lambda
+    apigateway.handle_websocket = handle_websocket
+
+
+def subprotocol_of(reply: dict[str, Any] | None) -> str | None:
+    """The subprotocol that an answer to `$connect` takes; None where it takes none."""
+    headers = (reply or {}).get("headers") or {}
+    return next((str(value) for name, value in headers.items() if name.lower() == HEADER), None)

@@ -1,0 +1,64 @@
+"""The emulated WebSocket APIs tell a client which subprotocol was taken; the patch still fits."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ministack.services import apigateway
+
+from local.emulator.rewriting import DoesNotFit
+from local.emulator.sockets import patch
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    shipped = apigateway._invoke_ws_lambda, apigateway.handle_websocket
+    yield
+    apigateway._invoke_ws_lambda, apigateway.handle_websocket = shipped
+
+
+def accepted(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a client gets whose `$connect` is answered so."""
+    sent: list[dict[str, Any]] = []
+
+    async def invoke(
+        api_id: str, account_id: str, region: str, route: Any, stage: str, connection_id: str, event_type: str
+    ) -> dict[str, Any]:
+        return answer
+
+    async def handle_websocket(scope: Any, receive: Any, send: Any, api_id: str) -> None:
+        await apigateway._invoke_ws_lambda("a", "1", "r", {}, "v1", "c", "CONNECT")
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close"})
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    monkeypatch.setattr(apigateway, "_invoke_ws_lambda", invoke)
+    monkeypatch.setattr(apigateway, "handle_websocket", handle_websocket)
+    patch()
+    asyncio.run(apigateway.handle_websocket({}, None, send, "a"))
+    return sent
+
+
+def test_the_subprotocol_that_is_taken_is_told(monkeypatch: pytest.MonkeyPatch, restored: None) -> None:
+    told = accepted(monkeypatch, {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "broker.v1"}})
+    assert told == [{"type": "websocket.accept", "subprotocol": "broker.v1"}, {"type": "websocket.close"}]
+
+
+def test_where_none_is_taken_none_is_told(monkeypatch: pytest.MonkeyPatch, restored: None) -> None:
+    assert accepted(monkeypatch, {"statusCode": 200})[0] == {"type": "websocket.accept"}
+
+
+def test_another_ministack_is_told_of(monkeypatch: pytest.MonkeyPatch, restored: None) -> None:
+    async def handle_websocket(scope: Any) -> None:
+        """Accepts in another way."""
+
+    monkeypatch.setattr(apigateway, "handle_websocket", handle_websocket)
+    with pytest.raises(DoesNotFit):
+        patch()
+
+
+def test_it_fits_what_is_shipped(restored: None) -> None:
+    patch()
