@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from broker.bootstrap.adapters import (
     answers,
-    bus,
     circuits,
     conversations,
     database,
@@ -19,6 +18,7 @@ from broker.bootstrap.adapters import (
     policies,
     prompt_texts,
     setting,
+    tell_bus,
     tenants,
 )
 from broker.bootstrap.running import deliveries
@@ -212,6 +212,7 @@ def api() -> "Api":
         standings=partial(standings, database()),
         places=lambda limits: [each.standing(database()) for each in limits],
         waits=waits(),
+        inbox=setting("INBOX_BUCKET"),
         origin=cors_origin,
     )
 
@@ -253,6 +254,4 @@ def event_consumer() -> "EventConsumer":
         ask_for_document()(detail, tenant, event_id, principal)  # seldom asked for, and S3's client is slow to load
 
     document = refuse_document if setting("TAKES_FILES") == "off" else ask
-    return EventConsumer(
-        accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail), document
-    )
+    return EventConsumer(accept(), tenants().of_event, rejected, tell_bus, document)

@@ -228,6 +228,7 @@ class Accept:
             retry_of=caller.retry_of,
             webhook=tuple(request.webhook.events) if request.webhook else (),
             quiet=self._is_quiet(request, caller.door) or None,
+            cloud_events=prepared.cloud_events or None,
             limit=holding.limit,
             holds=dict(holding.wanted),
             groups=dict(holding.groups),

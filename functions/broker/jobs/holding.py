@@ -42,6 +42,8 @@ class Prepared:
     """How many jobs of the tenant may not have ended; None for any number."""
     usage_by: tuple[str, ...] = ()
     """What the tenant wants usage counted by."""
+    cloud_events: bool = False
+    """Whether the tenant wants events about it as CloudEvents."""
 
     @property
     def kept(self) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def _rows(name: str, value: str, news: Sequence[Mapping[str, Any]], ends: Counte
     rows: dict[str, Counter[str]] = {} if name == MODEL else {value: Counter(ends)}
     for call in news:
         row = rows.setdefault(str(call["model"]) if name == MODEL else value, Counter())
-        row.update({"calls": 1, "nusd": call["cost"]})
+        row.update({"calls": call.get("times", 1), "nusd": call["cost"]})
         row.update({what: call.get(what, 0) for what in ("input_tokens", "output_tokens")})
         if call["paid"] == "unknown":
             row["unknown_nusd"] += call["cost"]
