@@ -6,6 +6,7 @@ from typing import Any
 from tests.contract.openapi_anthropic import anthropic_calls
 from tests.contract.openapi_batches import batch_calls
 from tests.contract.openapi_bulk import bulk_calls
+from tests.contract.openapi_conversations import conversation_calls
 from tests.contract.openapi_endpoints import endpoint_calls
 from tests.contract.openapi_files import file_calls
 from tests.contract.openapi_media import media_calls
@@ -75,10 +76,10 @@ def calls() -> list[Any]:
         ),
         ("POST", "/jobs", 503, "text lost", {"body": json.dumps({"prompt": {"id": "long"}})}),
         ("POST", "/estimates", 503, "text lost", {"body": json.dumps({"prompt": {"id": "long"}})}),
-        ("GET", "/conversations/{id}", 200, "talk", {"path": {"id": "c1"}}),
-        ("GET", "/conversations/{id}", 400, None, {"path": {"id": "c1"}, "query": {"limit": "0"}}),
-        ("GET", "/conversations/{id}", 404, None, {"path": {"id": "c1"}}),
-        ("DELETE", "/conversations/{id}", 204, "talk", {"path": {"id": "c1"}}),
+        ("GET", "/turns/{id}", 200, "talk", {"path": {"id": "c1"}}),
+        ("GET", "/turns/{id}", 400, None, {"path": {"id": "c1"}, "query": {"limit": "0"}}),
+        ("GET", "/turns/{id}", 404, None, {"path": {"id": "c1"}}),
+        ("DELETE", "/turns/{id}", 204, "talk", {"path": {"id": "c1"}}),
         ("POST", "/guardrails/check", 200, None, {"body": json.dumps({"input": "Pay 4111 1111 1111 1111."})}),
         ("POST", "/guardrails/check", 200, "redacting", {"body": json.dumps({"input": "A heron."})}),
         ("POST", "/guardrails/check", 400, None, {"body": bad}),
@@ -105,6 +106,7 @@ def calls() -> list[Any]:
         ("GET", "/models/{id}", 404, None, {"path": {"id": "none"}}),
         *openai_calls(),
         *media_calls(),
+        *conversation_calls(),
         *anthropic_calls(),
         *batch_calls(),
         *bulk_calls(),

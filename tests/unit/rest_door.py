@@ -29,7 +29,7 @@ from tests.fakes.endpoints import FakeSeal, an_endpoint_door, endpoints_of
 from tests.fakes.file_bucket import FakeFileBucket, a_file_door
 from tests.fakes.questions import answers
 from tests.fakes.queue import FakeDeliveries
-from tests.fakes.world import BASE_URL, CHAT, JOB_ID, World, a_model
+from tests.fakes.world import BASE_URL, CHAT, INBOX, JOB_ID, World, a_model
 
 BODY = json.dumps(CHAT)
 
@@ -112,6 +112,7 @@ class Door:
             lambda: an_endpoint_door(world.database, self.deliveries, self.deliver.again, self.attempt),
             lambda: Usage(world.database),
             places=lambda limits: [each.standing(world.database) for each in limits],
+            inbox=INBOX,
             waits=self.waits,
         )
 
@@ -133,8 +134,9 @@ class Door:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         first, _, second = job_id.partition(" ")
         path = {"id": first} if "{id}" in resource else {"proxy": proxy} if proxy else {}
-        if "{delivery_id}" in resource:
-            path["delivery_id"] = second
+        for name in ("delivery_id", "item_id"):
+            if f"{{{name}}}" in resource:
+                path[name] = second
         who = frozenset(scopes.split())
         began = time.monotonic() - ago_s
         return self.api(

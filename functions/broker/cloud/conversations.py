@@ -1,6 +1,7 @@
 """Turns of conversations, and their summaries: compressed into the jobs table, or into the bucket if they stay large.
 
-    pk CONV#tenant#conversation   sk TURN#job   at, tokens, z (or s3), expires_at, model; named, where placeholders
+    pk CONV#tenant#conversation   sk META     at, metadata, expires_at: of one that was made, and not only named
+                                  sk TURN#job   at, tokens, z (or s3), expires_at, model; named, where placeholders
                                   sk ENDS#…     of each object (`cloud.objects`)
                                   sk ERASED     at, expires_at
                                   sk SUMMARY    mark, expires_at; where one stands: through, messages, tokens, z, m
@@ -24,10 +25,13 @@ from broker.cloud.objects import LINK_S, BucketObjects, ObjectMissing, keys_in
 from broker.cloud.plain import MEDIA_TYPE, plain
 from broker.context.conversations import KeptTurn, Turn
 from broker.context.fitting import Message
+from broker.context.records import Record
 from broker.context.summaries import Summary, SummaryPlace
 from broker.jobs.cleaning import NOTE
 from broker.jobs.store import Linked
 from broker.storage import If, Item, Put
+
+RECORD = "META"
 
 INLINE_BYTES = 32 * 1024
 """Compressed; a page of a query holds 1 MB, so that thirty turns at least come with one."""
@@ -71,8 +75,8 @@ class ConversationStore:
         both = cache(partial(self._load, item))
         return KeptTurn(*facts, lambda: both()["messages"], lambda: both()["mapping"], item.get("model"))
 
-    def stage(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> Put:
-        """See `Turns.stage`."""
+    def stage(self, tenant: str, conversation: str, turn: Turn, expires_at: int, *, ending: str = "") -> Put:
+        """See `Turns.stage`; `ending` is of the object's key, where another stands in its place."""
         document = {"messages": turn.messages, "mapping": turn.mapping} if turn.mapping else turn.messages
         packed = _packed(document)
         item: Item = {
@@ -89,7 +93,7 @@ class ConversationStore:
         if len(packed) <= INLINE_BYTES:
             item["z"] = packed
         else:
-            item["s3"] = _object_key(tenant, conversation, turn.job_id)
+            item["s3"] = f"{_object_key(tenant, conversation, turn.job_id)}{ending}"
             self._objects.put(item["pk"], item["s3"], packed, expires_at)
         return Put("jobs", item)
 
@@ -120,9 +124,52 @@ class ConversationStore:
         left = kept.expires_at - now_ms() // 1000
         return Linked(self._objects.link(key, min(LINK_S, max(left, 1))), text.size, MEDIA_TYPE)
 
+    def record(self, tenant: str, conversation: str, now: int) -> Record | None:
+        """See `Records.record`."""
+        item = self._get(_pk(tenant, conversation), RECORD)
+        if item is None or item["expires_at"] <= now // 1000:
+            return None
+        return Record(item["at"], item["expires_at"], json.loads(item["metadata"]))
+
+    def keep_record(self, tenant: str, conversation: str, record: Record) -> None:
+        """See `Records.keep_record`."""
+        known = {"at": record.created_at, "expires_at": record.expires_at, "metadata": json.dumps(record.metadata)}
+        # As a text, for a client's names may be empty.
+        item = {"pk": _pk(tenant, conversation), "sk": RECORD, **known}
+        self._dynamodb().put_item(TableName=self._table, Item=encode_item(item))
+
+    def add(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> None:
+        """See `Records.add`."""
+        staged = self.stage(tenant, conversation, turn, expires_at)
+        self._dynamodb().put_item(TableName=self._table, Item=encode_item(staged.item))
+        self.verify(staged)
+
+    def change(self, tenant: str, conversation: str, kept: KeptTurn, turn: Turn) -> bool:
+        """See `Records.change`. Its object gets another key, so that of two changes at once one stands whole."""
+        before = self._get(_pk(tenant, conversation), f"TURN#{kept.job_id}")
+        if before is None or before["tokens"] != kept.tokens:
+            return False
+        staged = self.stage(tenant, conversation, turn, kept.expires_at, ending=f"={_new_token()}")
+        try:
+            self._dynamodb().put_item(
+                TableName=self._table,
+                Item=encode_item(staged.item),
+                ConditionExpression="tokens = :tokens",
+                ExpressionAttributeValues={":tokens": {"N": str(kept.tokens)}},
+            )
+        except self._dynamodb().exceptions.ConditionalCheckFailedException:
+            if "s3" in staged.item:
+                self._objects.delete(staged.item["pk"], staged.item["s3"])
+            return False
+        if "s3" in before:
+            self._objects.delete(before["pk"], before["s3"])
+        self.verify(staged)
+        return True
+
     def erase(self, tenant: str, conversation: str, now: int) -> None:
         """See `Turns.erase`."""
         pk = _pk(tenant, conversation)
+        self._delete_item(pk, RECORD)
         erased: Item = {"pk": pk, "sk": "ERASED", "at": now, "expires_at": now // 1000 + ERASED_S}
         self._dynamodb().put_item(TableName=self._table, Item=encode_item(erased))
         while items := self._query(pk, "TURN#", LAST_TURN, Limit=100):

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from broker.context.fitting import Count, Message, message_tokens
 from broker.context.pairs import calls_of, open_results
+from broker.context.records import Records
 from broker.context.summaries import SUMMARIZES, Summaries, SummaryPlace
 from broker.context.summarising import summary_message
 from broker.guardrails.placeholders import Placeholders, named_in, restored
@@ -68,7 +69,7 @@ class KeptTurn:
     """Which answered; None where that is not known."""
 
 
-class Turns(Summaries, Protocol):
+class Turns(Summaries, Records, Protocol):
     """Where turns are kept, until the job's own data are deleted; and what is made of them."""
 
     def newest(

@@ -6,6 +6,7 @@ from broker.contract.anthropic_operations import ANTHROPIC_OPERATIONS
 from broker.contract.batch_operations import BATCH_OPERATIONS
 from broker.contract.bulk import BULK_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB
+from broker.contract.conversations import CONVERSATION_OPERATIONS
 from broker.contract.endpoint_operations import ENDPOINT_OPERATIONS
 from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
@@ -173,14 +174,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         body=PromptRun,
         headers=("Location", "Preference-Applied", "Idempotent-Replayed", *LIMITED),
     ),
-    ("GET", "/conversations/{id}"): Operation(
+    ("GET", "/turns/{id}"): Operation(
         "List the turns that are kept of a conversation, newest first",
         "conversations",
         {200: Conversation},
         errors=(400, 404),
         parameters=(CONVERSATION_ID, *TURNS_PAGE),
     ),
-    ("DELETE", "/conversations/{id}"): Operation(
+    ("DELETE", "/turns/{id}"): Operation(
         "Erase a conversation: its turns, and the summary of them",
         "conversations",
         {204: None},
@@ -224,6 +225,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/usage"): USAGE_OPERATION,
     **ANTHROPIC_OPERATIONS,
     **OPENAI_OPERATIONS,
+    **CONVERSATION_OPERATIONS,
     **MEDIA_OPERATIONS,
     **FILE_OPERATIONS,
     **ENDPOINT_OPERATIONS,

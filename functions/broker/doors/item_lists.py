@@ -18,13 +18,24 @@ MOST_ITEMS = 100
 
 ORDERS = ("desc", "asc")
 
+PLACE = "item"
+"""Of a message before which one was taken out: the number that it had, so that its items keep their ids."""
+
 
 def items_of(job_id: str, messages: Sequence[Mapping[str, Any]], *, answered: bool) -> Iterator[Json]:
     """What a job added, as items; `answered` where the last message is its answer."""
+    for own, message in _placed(job_id, messages, answered):
+        yield from _items(own, message)
+
+
+def _placed(
+    job_id: str, messages: Sequence[Mapping[str, Any]], answered: bool
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each message with what the ids of its items have in common."""
     own = job_id.removeprefix("job_")
     for number, message in enumerate(messages, 1):
-        place = "" if answered and number == len(messages) else f"_i{number}"
-        yield from _items(f"{own}{place}", message)
+        is_answer = answered and number == len(messages) and PLACE not in message
+        yield own if is_answer else f"{own}_i{message.get(PLACE, number)}", message
 
 
 def _items(own: str, message: Mapping[str, Any]) -> Iterator[Json]:
@@ -73,7 +84,37 @@ def _output(content: Any) -> Any:
     return content if isinstance(content, str) else [_given(part) for part in content or ()]
 
 
-def page_of(items: Iterable[Json], *, limit: int, after: str | None, order: str) -> Json:
+def messages_without(
+    job_id: str, messages: Sequence[Mapping[str, Any]], item_id: str, *, answered: bool
+) -> list[Mapping[str, Any]]:
+    """What is left of what a job added without one of its items; the results of a call go with it."""
+    left, gone = list[Mapping[str, Any]](), set[str]()
+    for own, message in _placed(job_id, messages, answered):
+        _, numbered, number = own.partition("_i")
+        kept = {**message, PLACE: int(number)} if numbered else dict(message)
+        for item in _items(own, message):
+            if item["id"] != item_id:
+                continue
+            match item["type"]:
+                case "function_call":
+                    gone.add(item["call_id"])
+                    kept["tool_calls"] = [call for call in kept["tool_calls"] if call["id"] != item["call_id"]]
+                    kept = {name: value for name, value in kept.items() if name != "tool_calls" or value}
+                case "reasoning":
+                    del kept["reasoning"]
+                case "message":
+                    kept = {**kept, "content": None}
+                    kept.pop("refusal", None)
+                case _:
+                    kept["role"] = ""
+        if kept["role"] == "tool" and kept["tool_call_id"] in gone:
+            continue
+        if kept["role"] and (kept.get("content") or kept.get("tool_calls") or kept.get("refusal")):
+            left.append(kept)
+    return left
+
+
+def page_of(items: Iterable[Json], *, limit: int, after: str | None, order: str, most: int = MOST_ITEMS) -> Json:
     """A page of a list, as long as `limit` and a reply allow.
 
     Args:
@@ -81,13 +122,14 @@ def page_of(items: Iterable[Json], *, limit: int, after: str | None, order: str)
         limit: at most so many.
         after: the last id of the page before.
         order: `desc`, newest first, or `asc`.
+        most: the largest limit.
 
     Raises:
         InvalidRequest: names the field at fault.
         TooLarge: an item alone is larger than a reply.
     """
-    if not 1 <= limit <= MOST_ITEMS:
-        raise InvalidRequest(f"limit is from 1 to {MOST_ITEMS}.", param="limit")
+    if not 1 <= limit <= most:
+        raise InvalidRequest(f"limit is from 1 to {most}.", param="limit")
     if order not in ORDERS:
         raise InvalidRequest(f"order is one of {', '.join(ORDERS)}.", param="order")
     found = list(items)

@@ -40,8 +40,25 @@ def messages_of(fields: Fields) -> tuple[list[Json], dict[str, str]]:
         add({"role": "user", "content": given}, "input")
         places[f"input.messages.{len(messages) - 1}.content"] = "input"
         return messages, places
+    _read(entries([] if given is None else given, "input"), messages, places)
+    return messages, places
+
+
+def items_as_messages(given: list[tuple[str, Any]]) -> tuple[list[Json], dict[str, str]]:
+    """Items with their places as messages, and where each of these came from.
+
+    Raises:
+        InvalidRequest: an item or a part that is not taken, by its place.
+    """
+    messages: list[Json] = []
+    places: dict[str, str] = {}
+    _read(given, messages, places)
+    return messages, places
+
+
+def _read(given: list[tuple[str, Any]], messages: list[Json], places: dict[str, str]) -> None:
     thoughts: list[Json] = []
-    for place, item in entries([] if given is None else given, "input"):
+    for place, item in given:
         read = Fields(item, place)
         if isinstance(item, Mapping) and item.get("type") == "reasoning":
             thoughts = _thoughts(read, place)
@@ -55,8 +72,8 @@ def messages_of(fields: Fields) -> tuple[list[Json], dict[str, str]]:
             places[f"input.messages.{len(messages) - 1}.tool_calls.{len(calls)}"] = place
             calls += message["tool_calls"]
         else:
-            add(message, place)
-    return messages, places
+            places[f"input.messages.{len(messages)}"] = place
+            messages.append(message)
 
 
 def _goes_on(messages: list[Json], message: Json) -> bool:

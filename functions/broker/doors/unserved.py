@@ -13,7 +13,6 @@ GROUPS: dict[str, str] = {
     "videos": "videos",
     "moderations": "judging: jobs of the task `moderate`",
     "completions": "completions without messages: use chat completions",
-    "conversations": "a conversation is made by the first response that names it, and ours is shown under this path",
     "containers": "code that runs at OpenAI",
     "skills": "code that runs at OpenAI",
     "vector_stores": "search in OpenAI's stores",
@@ -52,7 +51,7 @@ CALLS: dict[tuple[str, str], str] = {
     ("POST", "/responses/compact"): "`context` of a job shortens what is too long",
     ("GET", "/chat/completions"): "`GET /v1/jobs` lists jobs",
     ("POST", "/chat/completions/{}"): "metadata stay as they came",
-    ("GET", "/chat/completions/{}/messages"): "`GET /v1/conversations/{id}` has the turns that are kept",
+    ("GET", "/chat/completions/{}/messages"): "`GET /v1/jobs/{id}` has what came of it; `responses` list their input",
     ("DELETE", "/models/{}"): "models are the operators'",
 }
 """By method and path, with `{}` for each variable: calls that are not answered though their group is."""

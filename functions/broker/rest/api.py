@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
 from broker.context.conversations import Turns
-from broker.context.listing import listing
 from broker.errors import InvalidRequest
 from broker.jobs.accepting import Accept, Acceptance
 from broker.jobs.ending import cancel_job
@@ -23,6 +22,7 @@ from broker.rest.anthropic import ANTHROPIC_ROUTES
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.bulk import BULK_ROUTES, BulkDoor
 from broker.rest.callers import caller_of
+from broker.rest.conversation_routes import CONVERSATION_ROUTES
 from broker.rest.endpoint_routes import ENDPOINT_ROUTES
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
@@ -85,6 +85,8 @@ class Api:
     """These two: how limits by time stand, and those of jobs that have not ended."""
     waits: Waits | None = None
     """How many calls of a tenant wait at once; without it, all that come."""
+    inbox: str = ""
+    """The bucket that items of conversations may point into."""
     origin: Callable[[], str] = lambda: ""
     """Whose pages may call from browsers: one origin, `*`, or none."""
 
@@ -201,18 +203,6 @@ class Api:
         head, said = self._owned(request), parse_feedback(request.json())
         return Reply(201, feedback.shown(feedback.give(self.jobs, head, said, request.principal, now_ms())))
 
-    def get_conversation(self, request: Request) -> Reply:
-        """`GET /conversations/{id}`: its turns, newest first."""
-        conversation, limit = request.path["id"], request.number("limit", 20)
-        cursor = request.query.get("cursor") or None
-        asked: dict[str, Any] = {"limit": limit, "cursor": cursor, "now": now_ms(), "filled": request.may_see_values()}
-        return Reply(200, listing(self.conversations, request.tenant, conversation, **asked))
-
-    def delete_conversation(self, request: Request) -> Reply:
-        """`DELETE /conversations/{id}`: erases its turns, whether there are any or not."""
-        self.conversations.erase(request.tenant, request.path["id"], now_ms())
-        return Reply(204, None)
-
     def tell_estimate(self, request: Request) -> Reply:
         """`POST /estimates`: who would do a job and what it would cost; nothing is run and nothing held."""
         return Reply(200, self.estimate(parse_request(request.json()), request.tenant, now_ms()))
@@ -259,6 +249,17 @@ def _of(room: str, answer: str | Callable[[Any, Request], Reply]) -> Callable[[A
     return answered
 
 
+def _of_conversations(answer: str) -> Callable[[Api, Request], Reply]:
+    def answered(api: Api, request: Request) -> Reply:
+        from broker.rest import conversations
+
+        reply: Reply = getattr(conversations, answer)(api, request)
+        return reply
+
+    answered.__name__ = answer
+    return answered
+
+
 def speak_mcp(api: Api, request: Request) -> Reply:
     """`POST /mcp`; its module is loaded by who speaks it."""
     from broker.rest.mcp import answer_mcp
@@ -279,8 +280,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/jobs/{id}/feedback"): ("jobs:write", Api.give_feedback),
     ("GET", "/prompts"): ("models:read", list_prompts),
     ("POST", "/prompts/{id}/run"): ("jobs:write", Api.run_prompt),
-    ("GET", "/conversations/{id}"): ("jobs:read", Api.get_conversation),
-    ("DELETE", "/conversations/{id}"): ("jobs:write", Api.delete_conversation),
+    **{route: (scope, _of_conversations(name)) for route, (scope, name) in CONVERSATION_ROUTES.items()},
     ("POST", "/guardrails/check"): ("jobs:write", Api.check_text),
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     **MODEL_ROUTES,

@@ -164,9 +164,9 @@ def reply_of(
     path, query = unquote(urlsplit(target).path), dict(parse_qsl(urlsplit(target).query))
     routes = sorted(ROUTES, key=lambda route: "{" in route[1])  # as API Gateway, which prefers a path to a variable
     for known, resource in routes:
-        found = re.fullmatch(resource.replace("{id}", "([^/]+)"), path)
+        found = re.fullmatch(re.sub("{[a-z_]+}", "([^/]+)", resource), path)
         if known == method and found:
-            job_id = "".join(found.groups())
+            job_id = " ".join(found.groups())
             try:
                 sent = {"tenant": tenant, "job_id": job_id, "query": query, "ago_s": ago_s}
                 reply = door(method, resource, body, **sent, **headers)  # type: ignore[arg-type]
