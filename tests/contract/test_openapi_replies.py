@@ -185,7 +185,9 @@ def called(method: str, resource: str, before: str | None, more: dict[str, Any])
             for _ in range(MOST if before == "much fed back" else 1):
                 world.call("POST", "/jobs/{id}/feedback", path={"id": ended.id}, body=said)
             more = ({"path": {"id": ended.id}} if before == "much fed back" else {}) | more
-        case "a file" | "an awaited file" | "other bytes" | "an upload" | "a whole upload" | "a complete upload":
+        case "a file" | "a file of results" | "an awaited file" | "other bytes":
+            more = file_before(world, before) | more
+        case "an upload" | "a whole upload" | "a complete upload":
             more = file_before(world, before) | more
         case str() if before.startswith(("file key", "upload key", "part key")):
             more = file_before(world, before) | more

@@ -1,4 +1,4 @@
-"""Bounds of a tenant on the stack: waits, jobs that have not ended, budgets of keys; and what it used is told."""
+"""What is bounded for a tenant on the stack: waits, jobs that have not ended, budgets of keys; and what it used."""
 
 import uuid
 from collections import Counter

@@ -1,11 +1,14 @@
 """A threshold of a budget is told once, on the bus, when the job that passed it has ended; it costs nothing before."""
 
+import json
 from typing import Any
 
+import pytest
 from broker.contract.events import event_models
 from broker.delivery.publishing import HeadChange, Publish
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head
+from broker.metrics import job_ended
 
 from tests.fakes.bus import FakeBus
 from tests.fakes.counting import CountingDatabase
@@ -81,3 +84,12 @@ def test_a_threshold_costs_nothing_until_it_is_reached() -> None:
 
     none = cost({"id": "far", "usd": 100, "period": "day"})
     assert cost({"id": "far", "usd": 100, "period": "day", "warn_at": [50]}) == none == (0, 1, 6)
+
+
+def test_the_logs_tell_it_with_the_job(capsys: pytest.CaptureFixture[str]) -> None:
+    world = a_world(RULE | {"usd": usd(1)})
+    head = ask(world).head
+    cancel_job(world.jobs, head.id, "acme", NOW)
+    job_ended(world.jobs.get(head.id))
+    (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines() if "job ended" in each]
+    assert line["crossed"] == {"daily": 100}

@@ -1,10 +1,12 @@
 """Events that come again: by an archive's replay, from dead letters, or put twice by their sender as CloudEvents."""
 
+import json
 from typing import Any
 
 import pytest
 from broker.jobs.event_consumer import KNOWN_MS
 
+from tests.contract.published_events import check_event
 from tests.fakes.world import NOW
 from tests.unit.test_event_consumer import CHAT, EVENT, MINUTE, Door
 
@@ -111,6 +113,16 @@ def test_what_is_no_cloud_event_is_rejected_by_the_name_of_the_field(take: Door,
     ((_, told),) = take.bus.events
     assert told["data"]["error"]["param"] == param
     assert take.rejections.kept[0][1].startswith("invalid_field: ")
+
+
+@pytest.mark.parametrize("name", ["id", "account", "source"])
+@pytest.mark.parametrize("value", [None, 7, 1.5, True, "", [], {"a": 1}, "\ud800", "x" * 257])
+def test_an_event_that_no_bus_gives_is_rejected_in_words_that_can_be_told(take: Door, name: str, value: Any) -> None:
+    assert take({**EVENT, name: value}) is None
+    ((kind, detail),) = take.bus.events
+    check_event({"source": "inference.broker", "detail-type": kind, "detail": detail})
+    assert detail["data"]["error"]["param"] == name
+    json.dumps(detail, ensure_ascii=False).encode()
 
 
 @pytest.mark.parametrize("half", [{"id": "\ud800"}, {"source": "\udfff"}])

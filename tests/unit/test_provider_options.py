@@ -246,6 +246,24 @@ def test_a_parameter_that_a_dialect_has_no_word_for_is_noticed_before_it_is_sent
         assert not watch.sent and server.asked == []
 
 
+@pytest.mark.parametrize(("name", "model"), [("anthropic", MODEL), ("bedrock", "anthropic.claude-sonnet-4-5")])
+def test_what_does_not_go_with_thinking_is_told_and_thinking_is_taken(
+    server: ProviderServer, name: str, model: str
+) -> None:
+    from broker.providers.wire.sending import watched
+
+    asked = {"temperature": 0.5, "top_p": 0.5, "reasoning": {"effort": "low"}, "max_output_tokens": 9000}
+    dialect = DIALECTS[name]()
+    server.answer(Script(dialect.says("Fine.")))
+    call = Call("chat", model, {"text": "Hi"}, asked, 9, endpoint=dialect.endpoint(server.url))
+    with watched(asked) as watch:
+        dialect.provider.invoke(replace(call, extra={"top_k": 5}))
+    assert watch.dropped == ["parameters.temperature", "parameters.top_p"]
+    body = server.asked[0].body
+    where = body["additionalModelRequestFields"] if name == "bedrock" else body
+    assert (where["thinking"]["type"], where["top_k"]) == ("enabled", 5)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from broker.batches.batch import BatchStatus
 from broker.errors import BrokerError, Forbidden, InvalidRequest, NotFound, TooLarge, TooManyAtOnce
-from broker.push.connection import LONGEST_MS, MOST_CONNECTIONS, MOST_SUBSCRIPTIONS
+from broker.push.connection import LONGEST_MS, MOST_CONNECTIONS, MOST_SUBSCRIPTIONS, SILENT_MS
 from broker.push.messages import LONGEST_REF, MOST_BYTES, parse, ref_of
 
 from tests.fakes.world import BASE_URL, JOB_ID, NOW
@@ -62,7 +62,7 @@ def test_what_is_another_tenants_is_not_found_as_what_there_is_not(push: Push, s
             push.says("c1", "rival", action="subscribe", **each)
         told.append(error.value.facts())
     assert told[0] == told[1]
-    (kept,) = push.connections.of_tenant("rival", NOW)
+    (kept,) = push.connections.open_in("rival", NOW)
     assert kept.subscriptions == 0
     push.tells(ends())
     assert push.gateway.posts == []
@@ -89,7 +89,7 @@ def test_each_subject_ends_by_itself(push: Push, subject: dict[str, Any]) -> Non
     for each in ({"job": JOB_ID}, {"batch": BATCH_ID}, {"all": True}):
         push.says("c1", action="subscribe", **each)
     push.says("c1", action="unsubscribe", **subject)
-    (kept,) = push.connections.of_tenant("acme", NOW)
+    (kept,) = push.connections.open_in("acme", NOW)
     left = {"job": bool(kept.jobs), "batch": bool(kept.batches), "all": kept.all}
     assert [name for name, has in left.items() if not has] == list(subject)
 
@@ -106,7 +106,7 @@ def test_a_message_that_comes_while_its_connection_is_forgotten_does_not_bring_i
     push.open("c1")
     push.world.database.meanwhile.append(lambda: push.listen.close("c1", "acme"))
     assert push.says("c1", action="subscribe", job=JOB_ID) is None
-    assert push.connections.of_tenant("acme", NOW) == []
+    assert push.connections.open_in("acme", NOW) == []
 
 
 def test_two_messages_of_one_connection_at_once_are_both_kept(push: Push) -> None:
@@ -114,7 +114,7 @@ def test_two_messages_of_one_connection_at_once_are_both_kept(push: Push) -> Non
     push.open("c1")
     push.world.database.meanwhile.append(lambda: push.says("c1", action="subscribe", job="job_2"))
     push.says("c1", action="subscribe", job=JOB_ID)
-    (kept,) = push.connections.of_tenant("acme", NOW)
+    (kept,) = push.connections.open_in("acme", NOW)
     assert set(kept.jobs) == {JOB_ID, "job_2"}
 
 
@@ -131,7 +131,7 @@ def test_a_tenant_has_so_many_connections_and_another_has_its_own(push: Push) ->
         push.open("more")
     assert error.value.code == "too_many_connections"
     push.open("other", "rival")
-    assert len(push.connections.of_tenant("acme", NOW)) == MOST_CONNECTIONS
+    assert len(push.connections.open_in("acme", NOW)) == MOST_CONNECTIONS
     push.listen.close("c0", "acme")
     push.open("more")
 
@@ -146,13 +146,24 @@ def test_connections_that_come_at_once_are_no_more_either(push: Push) -> None:
     push.world.database.meanwhile.append(another)
     with pytest.raises(TooManyAtOnce):
         push.open("second")
-    assert len(push.connections.of_tenant("acme", NOW)) == MOST_CONNECTIONS
+    assert len(push.connections.open_in("acme", NOW)) == MOST_CONNECTIONS
 
 
 def test_connections_whose_end_nobody_told_do_not_count_for_ever(push: Push) -> None:
     for number in range(MOST_CONNECTIONS):
         push.open(f"c{number}")
     push.open("later", now=NOW + LONGEST_MS)
+
+
+def test_connections_that_were_never_open_make_room_and_those_that_listen_stay(push: Push) -> None:
+    for number in range(MOST_CONNECTIONS - 1):
+        push.open(f"c{number}")
+    push.listens("old", all=True)
+    with pytest.raises(TooManyAtOnce):
+        push.open("soon", now=NOW + SILENT_MS - 1)
+    push.open("later", now=NOW + SILENT_MS)
+    assert {each.id for each in push.connections.open_in("acme", NOW)} == {"old", "later"}
+    assert push.says("c1", action="ping", now=NOW + SILENT_MS) is None, "it is closed, and may come again"
 
 
 def test_a_record_is_deleted_by_its_time(push: Push) -> None:
@@ -173,7 +184,7 @@ def test_a_connection_listens_to_so_many_and_makes_room_of_what_has_ended(push: 
     assert push.says("c1", action="subscribe", all=True)["type"] == "subscribed"
     push.put(replace(DONE, id="job_7"))
     assert push.says("c1", action="subscribe", job=JOB_ID)["type"] == "subscribed"
-    (kept,) = push.connections.of_tenant("acme", NOW)
+    (kept,) = push.connections.open_in("acme", NOW)
     assert "job_7" not in kept.jobs and len(kept.jobs) == MOST_SUBSCRIPTIONS
 
 

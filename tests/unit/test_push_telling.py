@@ -112,7 +112,7 @@ def test_a_connection_that_is_gone_is_forgotten_and_others_hear(push: Push) -> N
     push.listens("c2", job=JOB_ID)
     push.gateway.opened.discard("c1")
     push.tells(ends())
-    assert [each.id for each in push.connections.of_tenant("acme", NOW)] == ["c2"]
+    assert [each.id for each in push.connections.open_in("acme", NOW)] == ["c2"]
     assert len(push.heard("c2")) == 1
     push.tells(ends())
     assert push.gateway.posts.count("c1") == 1, "it is asked once"
@@ -123,7 +123,7 @@ def test_who_missed_something_is_closed(push: Push) -> None:
     push.gateway.slow.add("c1")
     push.tells(ends())
     assert "c1" not in push.gateway.opened
-    assert push.connections.of_tenant("acme", NOW) == []
+    assert push.connections.open_in("acme", NOW) == []
     assert push.unsent == [("c1", "TimeoutError")]
 
 
@@ -154,7 +154,7 @@ def test_a_tenant_whose_connections_are_slow_is_not_tried_for_long(push: Push) -
     push.tells(ends(), ends("job_rival", tenant="rival"))
     assert push.gateway.posts.index("other") == 1, "tenants are told in turn"
     assert len(push.gateway.posts) == MOST_FAILURES + 1
-    left = push.connections.of_tenant("acme", NOW)
+    left = push.connections.open_in("acme", NOW)
     assert len(left) == 20 - MOST_FAILURES and all(each.lost for each in left)
 
 
@@ -198,7 +198,7 @@ def test_a_connection_whose_key_is_revoked_hears_nothing_a_minute_later(push: Pu
 def test_a_key_that_is_good_is_asked_about_once_a_minute(push: Push) -> None:
     push.listens("c1", job=JOB_ID)
     push.tells(ends(), now=NOW + CHECK_MS)
-    (found,) = push.connections.of_tenant("acme", NOW)
+    (found,) = push.connections.open_in("acme", NOW)
     assert found.checked_at == NOW + CHECK_MS
     assert len(push.heard("c1")) == 1
 

@@ -14,6 +14,7 @@ from broker.jobs.reconciling import reconcile
 from broker.jobs.transitions import MOST_KEPT, is_refused
 from broker.steps.context import Run
 from broker.tenants.ledger import bookings
+from broker.tenants.usage import countings
 
 from tests.fakes.provider import ANSWER, failing
 from tests.fakes.stage import Stage
@@ -81,6 +82,9 @@ def test_it_is_answered_when_there_is_room_and_pays_for_that_alone() -> None:
     (row,) = [write for write in spent if write.pk.startswith("SPEND#")]
     assert row.add["calls"] == 25
     assert row.add["nusd"] == head.spent > 0
+    grouped = replace(head, groups={"end_user": "ann"})
+    (counted,) = countings(replace(grouped, status=Status.RUNNING), grouped)
+    assert (counted.add["calls"], counted.add["nusd"]) == (25, head.spent)
 
 
 def test_its_timeline_says_how_often_and_since_when() -> None:
@@ -145,3 +149,18 @@ def test_a_job_that_ever_other_models_refuse_ends_before_its_record_is_too_large
     assert is_refused(head, MOST_KEPT - 1)
     more = calls | {f"{MOST_KEPT}.{MOST_KEPT}": refusal("another")}
     assert not is_refused(replace(head, run=MOST_KEPT, calls=more), MOST_KEPT)
+
+
+def test_it_is_tried_ever_less_often() -> None:
+    stage = stage_of_a_day()
+    pauses, now = [], NOW
+    for number in range(40):
+        run = run_again(stage, number, now) if number else stage.run
+        stage.provider.script.append(failing(Throttled))
+        with pytest.raises(Throttled) as error:
+            stage(run=run, now=now)
+        head = settle(stage, failure(error.value), run, now)
+        pauses.append((head.due_at or 0) - now)
+        now = head.due_at or now
+    assert pauses[-1] > pauses[10] > pauses[0]
+    assert max(pauses) > 5 * MINUTE, "no more than that at first"

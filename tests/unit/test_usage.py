@@ -95,8 +95,10 @@ def test_another_tenant_sees_nothing_of_it() -> None:
 
 def test_pages_have_each_row_once() -> None:
     door = a_door("user")
+    odd = ["a", "a#1", "a#b", "a%23b", "50 %", "a$", "ä", "~", "u 1", "#"]
     for number in range(25):
-        end(door.world, ask(door.world, user=f"u-{number // 2:02}", now=NOW + number % 3 * DAY).head)
+        user = odd[number % 10] if number < 20 else "a"
+        end(door.world, ask(door.world, user=user, now=NOW + number % 3 * DAY).head)
     whole = short(used(door, by="user"))
     found, cursor = [], None
     while True:
@@ -106,6 +108,8 @@ def test_pages_have_each_row_once() -> None:
         if (cursor := page["next_cursor"]) is None:
             break
     assert found == whole and sum(row[2] or 0 for row in whole) == 25
+    assert len({row[:2] for row in whole}) == len(whole) and {row[1] for row in whole} == set(odd)
+    assert used(door, by="user", from_="9999-01-01", to="9999-12-31")["data"] == []
 
 
 @pytest.mark.parametrize(

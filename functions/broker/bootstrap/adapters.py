@@ -190,6 +190,14 @@ def bus() -> "Bus":
     return Bus(client("events"), setting("BUS_NAME"))
 
 
+def tell_bus(kind: str, detail: dict[str, Any]) -> None:
+    """Put an event that is of no job's change on the bus: detail-type and detail."""
+    from broker.clock import now_ms
+    from broker.delivery.telling import TellBus
+
+    TellBus(bus().put_one, lambda tenant: tenants().get(tenant, now_ms()).cloud_events)(kind, detail)
+
+
 @cache
 def secrets() -> "Secrets":
     """Providers' keys and webhook secrets."""

@@ -83,12 +83,12 @@ def release() -> "Release":
 def plan() -> "Plan":
     """Laying out rows."""
     from broker.batches.rows.planning import EVERY, Plan
-    from broker.bootstrap.adapters import bus, outbox
+    from broker.bootstrap.adapters import outbox, tell_bus
     from broker.errors import NotFound
     from broker.inbox.rejecting import Reject
     from broker.prompts.templates import Prompts
 
-    reject = Reject(outbox(), bus().put_one)
+    reject = Reject(outbox(), tell_bus)
 
     def refused(batch: "Batch", error: dict[str, Any], now: int) -> None:
         if key := batch.asked.get("file"):

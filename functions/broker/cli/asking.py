@@ -42,6 +42,7 @@ def add(commands: Any) -> None:
     one = commands.add_parser("get", help="show a job")
     one.add_argument("id")
     one.add_argument("--route", action="store_true", help="with why each model was taken or left out")
+    one.add_argument("--queue", action="store_true", help="with where it stands in its queue, and when it may begin")
     _add_text(one)
     one = commands.add_parser("wait", help="wait until a job has ended; the status is 0 where it succeeded")
     one.add_argument("id")
@@ -68,7 +69,8 @@ def submit(shell: Shell) -> str:
 
 def get(shell: Shell) -> str:
     """`broker get`."""
-    include = {"include": "route" if shell.options.route else None}
+    wanted = [name for name in ("route", "queue") if getattr(shell.options, name)]
+    include = {"include": ",".join(wanted) or None}
     return _told(client_of(shell).call("GET", _path(shell.options.id), query=include), shell.options)
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, RootModel, create_model
 from broker.contract.common import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, Time, Url, Usage
 from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES, THRESHOLD
 from broker.endpoints.record import BY_FAILURE, BY_RECEIVER
-from broker.envelope import SOURCE, VERSION
+from broker.envelope import CLOUD_EVENTS, SOURCE, VERSION
 from broker.guardrails.policy import Stage
 from broker.jobs.fields import Task
 from broker.jobs.head import Status
@@ -190,6 +190,26 @@ class DeliveryExhausted(Shown):
     last_error: str | None
 
 
+class CloudEvent(Shown):
+    """The envelope for tenants that want CloudEvents (`cloud_events` of their entry): 1.0, in structured JSON."""
+
+    specversion: Annotated[str, OneOf((CLOUD_EVENTS,))]
+    id: EventId
+    """Stable: an event that comes twice has the same."""
+    source: Annotated[str, OneOf((SOURCE,))]
+    type: str
+    """The detail-type, after `inference.broker.`."""
+    subject: str = ""
+    """The job, the batch or the endpoint that it is about, where there is one."""
+    time: Time
+    datacontenttype: Annotated[str, OneOf(("application/json",))]
+    version: Annotated[str, OneOf((VERSION,))]
+    """Of `data`."""
+    correlationid: str
+    tenant: str = ""
+    """Not there where the event belongs to none."""
+
+
 def event_models() -> dict[str, type[BaseModel]]:
     """The event of each detail-type."""
     data: dict[str, type[BaseModel]] = {
@@ -207,7 +227,10 @@ def event_models() -> dict[str, type[BaseModel]]:
 
 
 def _event(kind: str, facts: type[BaseModel]) -> type[BaseModel]:
-    detail = create_model(f"{kind}Detail", __base__=Detail, __doc__=Detail.__doc__, data=facts)
+    own = create_model(f"{kind}Detail", __base__=Detail, __doc__=Detail.__doc__, data=facts)
+    named = Annotated[str, OneOf((f"{SOURCE}.{kind}",))]
+    cloud = create_model(f"{kind}CloudEvent", __base__=CloudEvent, __doc__=CloudEvent.__doc__, type=named, data=facts)
+    detail: Any = own | cloud
     return create_model(
         kind,
         __base__=Event,

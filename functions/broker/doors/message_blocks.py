@@ -171,9 +171,9 @@ def _parts(block: Fields, kind: Any, at: str) -> Iterator[Json]:
         case "document":
             mark = mark_of(block)
             block.only("citations", {"enabled": False})
-            *before, last = _document(block, at)
-            yield from before
-            yield last | mark
+            parts = list(_document(block, at))  # none, of one whose content is empty
+            yield from parts[:-1]
+            yield from (part | mark for part in parts[-1:])
         case _:
             refuse(f"{at}.type", "only text, image, document or tool_result is supported")
 

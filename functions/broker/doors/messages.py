@@ -193,7 +193,7 @@ def message_of(view: Json) -> Json:
     calls = output.get("tool_calls", [])
     content = blocks_of(output.get("reasoning", ()))
     if text := text_of(output):
-        content.append({"type": "text", "text": text, "citations": None})
+        content.append({"type": "text", "text": text})
     for call in calls[:1] if ONE_CALL in metadata else calls:
         function = call["function"]
         used = {"id": call["id"], "name": function["name"], "input": json.loads(function["arguments"])}

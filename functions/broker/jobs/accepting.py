@@ -181,10 +181,12 @@ class Accept:
         if request.webhook:
             self._check_webhook(request.webhook.url)
         document = with_policies({**document, **caller.prepared}, caller.policies)
-        used_up: set[str] = set()
+        used_up, asked = set[str](), request.model
         while True:
             prepared = self._prepare(caller.tenant, document, now)
-            holding = Holding.of(prepared, caller.tenant, subject_of(caller, request), caller.queued_jobs, used_up, now)
+            holding = Holding.of(
+                prepared, caller.tenant, subject_of(caller, request, asked), caller.queued_jobs, used_up, now
+            )
             taken = self._limits.take(caller.tenant, caller.limits(), prepared.most_tokens, now)
             try:
                 head = self._written(job_id, request, prepared, caller, holding, now)
@@ -192,7 +194,8 @@ class Accept:
             except UsedUp as error:
                 self._limits.give_back(taken)
                 used_up.add(error.rule.id)
-                document = document | {"model": error.rule.degrade_to}
+                asked = str(error.rule.degrade_to)
+                document = document | {"model": asked}
             except (BrokerError, Contended):
                 self._limits.give_back(taken)
                 raise
@@ -211,7 +214,7 @@ class Accept:
             task=request.task.value,
             status=Status.QUEUED,
             lane=request.priority.value,
-            asked=prepared.document.get("model", request.model),
+            asked=holding.asked,
             created_at=now,
             deadline_at=deadline,
             due_at=min(now + UNSENT_MS, deadline),
@@ -225,6 +228,7 @@ class Accept:
             retry_of=caller.retry_of,
             webhook=tuple(request.webhook.events) if request.webhook else (),
             quiet=self._is_quiet(request, caller.door) or None,
+            cloud_events=prepared.cloud_events or None,
             limit=holding.limit,
             holds=dict(holding.wanted),
             groups=dict(holding.groups),
@@ -283,11 +287,11 @@ class Accept:
         return made
 
 
-def subject_of(caller: Caller, request: JobRequest) -> Subject:
-    """What budgets go by, of one request."""
+def subject_of(caller: Caller, request: JobRequest, asked: str) -> Subject:
+    """What budgets go by, of one request, which asks for a model or has another one asked."""
     batch = caller.batch if caller.row is not None else None
     who = caller.key, caller.principal, caller.user
-    return Subject(*who, model=request.model, batch=batch or "", tags=request.metadata)
+    return Subject(*who, model=asked, batch=batch or "", tags=request.metadata)
 
 
 def with_policies(document: dict[str, Any], policies: Sequence[str]) -> dict[str, Any]:

@@ -100,7 +100,8 @@ def together(known: Mapping[str, Mapping[str, Any]], before: int) -> dict[str, d
 
 
 def _is_over(call: Mapping[str, Any]) -> bool:
-    return "c" in call and "h" not in call and (call["o"] != SUCCEEDED or "w" in call)
+    is_settled = {"c", "o", "a"} <= call.keys() and "h" not in call
+    return is_settled and (call["o"] != SUCCEEDED or "w" in call)
 
 
 def _joined(first: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, Any]:

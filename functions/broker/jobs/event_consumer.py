@@ -1,5 +1,6 @@
 """Taking events in: `InferenceRequested` from other systems becomes a job, or is rejected with the reason."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,10 @@ from broker.jobs.request import parse_request
 KNOWN_MS = RECORD_S * 1000
 """How long an event that comes again gives the job that it gave: as long as a job's record is kept at least, and its
 message may lie in dead letters."""
+
+
+LONGEST_NAME = 256
+"""Characters of an event's source (EventBridge API reference, `PutEventsRequestEntry`); id and account have less."""
 
 
 class Rejections(Protocol):
@@ -126,4 +131,11 @@ def _parse(body: str) -> dict[str, Any]:
     for name in ("id", "account", "source", "detail"):
         if name not in event:
             raise InvalidRequest(f"The event has no {name}.", code="invalid_event", param=name)
+        if name != "detail" and not _is_name(event[name]):
+            raise InvalidRequest(f"{name}: it is none that EventBridge gives.", code="invalid_event", param=name)
     return event
+
+
+def _is_name(value: Any) -> bool:
+    """Whether it may be an id, an account or a source: nothing else is told again, or looked up."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and not re.search("[\ud800-\udfff]", value)

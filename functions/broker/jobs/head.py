@@ -138,6 +138,8 @@ class Head:
     """The event types that the job's webhook wants; empty where it has none."""
     quiet: bool | None = None
     """True where the bus is not told of it."""
+    cloud_events: bool | None = None
+    """True where the bus is told of it by CloudEvents, for its tenant wanted them when it was accepted."""
     limit: int = 0
     """Nano-dollars that the job may spend at most; 0 for no limit."""
     holds: dict[str, int] = field(default_factory=dict)

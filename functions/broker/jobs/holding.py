@@ -42,6 +42,8 @@ class Prepared:
     """How many jobs of the tenant may not have ended; None for any number."""
     usage_by: tuple[str, ...] = ()
     """What the tenant wants usage counted by."""
+    cloud_events: bool = False
+    """Whether the tenant wants events about it as CloudEvents."""
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -53,6 +55,8 @@ class Prepared:
 class Holding:
     """What one job holds of which buckets."""
 
+    asked: str
+    """The model that its request names, or another one in its place."""
     limit: int
     """Nano-dollars that it may spend at most; 0 for no limit."""
     wanted: Mapping[str, int]
@@ -90,7 +94,7 @@ class Holding:
         wanted = dict(hold.buckets) | {each.name: hold.worst for each in by_rule} | {each.bucket: 1 for each in places}
         prompt = (prepared.document.get("prompt_used") or {}).get("id")
         groups = groups_of(prepared.usage_by, subject, prepared.document["task"], prompt)
-        return cls(hold.worst if by_rule else hold.limit, wanted, groups, by_rule, places)
+        return cls(subject.model, hold.worst if by_rule else hold.limit, wanted, groups, by_rule, places)
 
     def open(self, budgets: Budgets) -> None:
         """Make sure that the buckets exist, but for the tenant's own, which is opened where it is quoted."""

@@ -23,6 +23,10 @@ LONGEST_MS = 2 * 3_600_000
 """API Gateway ends a connection then (API Gateway Developer Guide, "Quotas for configuring and running a WebSocket
 API"), perhaps without a `$disconnect`, which comes as well as it can."""
 
+SILENT_MS = 300_000
+"""A connection that listens to nothing for so long makes room where its tenant has too many: it may have been cut
+before it was open, of which nobody is told."""
+
 SLACK_S = 300
 """How long after that the record may be deleted."""
 
@@ -72,6 +76,11 @@ class Connection:
         }
 
     @property
+    def is_silent(self) -> bool:
+        """True where it listens to nothing."""
+        return not (self.all or self.jobs or self.batches)
+
+    @property
     def subscriptions(self) -> int:
         """How many names it listens to."""
         return len(self.jobs) + len(self.batches)
@@ -103,7 +112,13 @@ class Connections:
             TooManyAtOnce: the tenant has as many as it may have; it is not kept.
         """
         self.database.write(Put("ledger", connection.to_item()))
-        if len(self.of_tenant(connection.tenant, now)) > MOST_CONNECTIONS:
+        found = self.open_in(connection.tenant, now)
+        if len(found) <= MOST_CONNECTIONS:
+            return
+        silent = [each for each in found if each.is_silent and now - each.opened_at >= SILENT_MS]
+        for each in silent:
+            self.remove(each.tenant, each.id)
+        if len(found) - len(silent) > MOST_CONNECTIONS:
             self.remove(connection.tenant, connection.id)
             raise TooManyAtOnce(
                 f"The tenant has {MOST_CONNECTIONS} connections open, and may have no more.",
@@ -116,7 +131,7 @@ class Connections:
         found = Connection.from_item(item) if item else None
         return found if found and found.ends_at > now else None
 
-    def of_tenant(self, tenant: str, now: int) -> list[Connection]:
+    def open_in(self, tenant: str, now: int) -> list[Connection]:
         """All of a tenant that are not over, as of the last write."""
         items = self.database.query("ledger", push_pk(tenant), connection_sk(""))
         return [each for each in map(Connection.from_item, items) if each.ends_at > now]

@@ -112,7 +112,7 @@ class TellConnections:
         """Who is told what: the first connection of each tenant, then the second of each."""
         wanted = []
         for tenant, about in news.items():
-            found = self.connections.of_tenant(tenant, now)
+            found = self.connections.open_in(tenant, now)
             theirs = [(each, [one for one in about if one.is_for(each)]) for each in found]
             wanted.append([(each, told) for each, told in theirs if told])
         return [each for each in chain.from_iterable(zip_longest(*wanted)) if each]

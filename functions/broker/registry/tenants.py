@@ -150,6 +150,8 @@ class TenantEntry(Entry):
     and the name of a field of requests' metadata."""
     limits: TenantLimitsEntry | None = None
     """Of all its submissions by REST together; none unless said."""
+    cloud_events: bool | None = None
+    """Events about its jobs and batches have CloudEvents 1.0 envelopes; those of the broker's own form unless said."""
     off_peak: Hours | None = None
     """When rows of its batches may begin that name no hours themselves."""
     enabled: bool = True

@@ -256,7 +256,7 @@ def _call_tool(api: "Api", request: Request, asked: Asked) -> Json:
 
 def _headers(request: Request, call: door.Call, asked: Asked, wait_s: int) -> dict[str, str]:
     """Those of a call of the REST API: a wait for what makes a job, and the key, by whichever way it came."""
-    kept = {name: value for name, value in request.headers.items() if name not in ("prefer", "if-none-match")}
+    kept = {name: value for name, value in request.headers.items() if name == "idempotency-key"}
     key = call.key if call.key is not None else asked.meta.get(KEY)
     if key is not None and not isinstance(key, str):
         raise Fault(PARAMS, f"_meta: {KEY} has to be a text")
@@ -284,7 +284,7 @@ def _call(
         resource=resource,
         path=dict(path or {}),
         query=dict(query or {}),
-        headers=dict(request.headers if headers is None else headers),
+        headers=dict(headers or {}),
         body=None if body is None else json.dumps(body),
     )
     return api.answered(asked)

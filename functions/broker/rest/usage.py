@@ -40,7 +40,7 @@ def list_usage(api: "Api", request: Request) -> Reply:
     if not 1 <= limit <= MOST_ROWS:
         raise InvalidRequest(f"limit is from 1 to {MOST_ROWS}.", param="limit")
     cursor = request.query.get("cursor") or None
-    if cursor is not None and not re.fullmatch(rf"\d{{4}}-\d\d-\d\d#.{{1,{LONGEST}}}", cursor, re.DOTALL | re.ASCII):
+    if cursor is not None and not re.fullmatch(rf"\d{{4}}-\d\d-\d\d#[^#]{{1,{3 * LONGEST}}}", cursor, re.ASCII):
         raise InvalidRequest("The cursor is not one of ours.", param="cursor")
     if cursor is not None and not first.isoformat() <= cursor[:10] <= last.isoformat():
         raise InvalidRequest("The cursor is of other days.", param="cursor")

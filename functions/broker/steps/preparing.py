@@ -67,7 +67,7 @@ class Prepare:
             before = document.get("postprocess", ())  # of a request that is asked again, those of its route as well
             document["postprocess"] = [*before, *(() if rules in before else (rules,))]
         tenant, most = self.tenants.get(tenant_id, now), question.most_tokens(chosen.candidates)
-        bounds = tenant.budgets, tenant.queued_jobs, tenant.usage_by
+        bounds = tenant.budgets, tenant.queued_jobs, tenant.usage_by, tenant.cloud_events
         return Prepared(document, hold, _wait(chosen), tokens, most, policies, *bounds)
 
     def quote(self, tenant_id: str, document: dict[str, Any], now: int) -> tuple[Question, int, int | None]:

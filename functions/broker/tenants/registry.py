@@ -69,6 +69,8 @@ class Tenant:
     """Calls that wait for an answer; None for what the stack gives each."""
     body_bytes: int | None = None
     """The largest body of one; None for what all may send."""
+    cloud_events: bool = False
+    """Whether events about what is its own have CloudEvents envelopes."""
     off_peak: dict[str, Any] | None = None
     """When rows of its batches may begin that name no hours themselves (`batches.hours.OffPeak.of`)."""
 
@@ -119,6 +121,7 @@ class Tenants:
                 budgets=tuple(map(Rule.of, item.get("budgets", ()))),
                 waits_at_once=item.get("limits", {}).get(WAITS),
                 body_bytes=item.get("limits", {}).get(BODY_BYTES),
+                cloud_events=item.get("cloud_events", False),
                 off_peak=item.get("off_peak"),
             )
             self._kept[tenant_id] = (now, tenant)

@@ -12,9 +12,10 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Any, Literal, NamedTuple, Protocol
+from urllib.parse import unquote
 
 from broker.storage import Database, Item, Update
 from broker.tenants.ledger import Spender, bucket_of
@@ -86,7 +87,7 @@ def countings(before: Counted, after: Counted) -> list[Update]:
     writes = []
     for name, value in after.groups.items():
         for each, row in _rows(name, value, news, ends).items():
-            sk = f"{day.isoformat()}#{each}#{shard}"
+            sk = f"{day.isoformat()}#{_kept(each)}#{shard}"
             add = {what: number for what, number in row.items() if number}
             writes.append(Update("ledger", f"USAGE#{after.tenant}#{name}", sk, set={"expires_at": until_s}, add=add))
     return writes
@@ -96,7 +97,7 @@ def _rows(name: str, value: str, news: Sequence[Mapping[str, Any]], ends: Counte
     rows: dict[str, Counter[str]] = {} if name == MODEL else {value: Counter(ends)}
     for call in news:
         row = rows.setdefault(str(call["model"]) if name == MODEL else value, Counter())
-        row.update({"calls": 1, "nusd": call["cost"]})
+        row.update({"calls": call.get("times", 1), "nusd": call["cost"]})
         row.update({what: call.get(what, 0) for what in ("input_tokens", "output_tokens")})
         if call["paid"] == "unknown":
             row["unknown_nusd"] += call["cost"]
@@ -130,16 +131,15 @@ class Usage:
             limit: rows at most.
             after: of the page before.
         """
-        begin = first.isoformat() if after is None else f"{after}#~"
-        items = self.database.query_between(
-            *("ledger", f"USAGE#{tenant}#{dimension}", begin, (last + timedelta(days=1)).isoformat()), limit=MOST_READ
-        )
+        begin = first.isoformat() if after is None else f"{after}$"
+        end = f"{last.isoformat()}$"  # behind all of the day
+        items = self.database.query_between("ledger", f"USAGE#{tenant}#{dimension}", begin, end, limit=MOST_READ)
         rows = list(_summed(items))
         if len(items) == MOST_READ:
             rows = rows[:-1]  # there may be more of the last
         page = rows[:limit]
         more = len(rows) > limit or len(items) == MOST_READ
-        return page, f"{page[-1].period}#{page[-1].value}" if more and page else None
+        return page, f"{page[-1].period}#{_kept(page[-1].value)}" if more and page else None
 
     def by_month(self, tenant: str, months: Sequence[str]) -> list[Used]:
         """What was spent in each of some months, by model: as it is booked for every tenant."""
@@ -160,4 +160,9 @@ def _summed(items: Sequence[Item]) -> Iterator[Used]:
         for item in some:
             counts.update({name: item.get(name, 0) for name in COUNTED})
         day, _, value = place.partition("#")
-        yield Used(day, value, counts)
+        yield Used(day, unquote(value), counts)
+
+
+def _kept(value: str) -> str:
+    """As it stands in a key, of which `#` parts the parts."""
+    return value.replace("%", "%25").replace("#", "%23")

@@ -62,12 +62,14 @@ class Working(Door):
     made: SimpleQueue[str] = field(default_factory=SimpleQueue)
     """The ids of batches that were asked for."""
     one_at_a_time: threading.RLock = field(default_factory=threading.RLock)
+    url: str = ""
+    """Where it is found."""
 
     def __call__(self, method: str, resource: str, *arguments: Any, **options: Any) -> Reply:
         with self.one_at_a_time:
-            reply = super().__call__(method, resource, *arguments, **options)
-        if (method, resource, reply.status) == ("POST", "/batches", 202):
-            self.made.put(reply.body["id"])
+            reply = super().__call__(method, resource, *arguments, base_url=self.url, **options)
+        if method == "POST" and resource in ("/batches", "/messages/batches") and reply.status < 300:
+            self.made.put(f"batch_{reply.body['id'].partition('_')[2]}")
         return reply
 
 
@@ -81,6 +83,7 @@ class Site:
         self.broker = Broker(door=self.door, answer=sensibly)
         a_door(sensibly, self.door)
         self.server = Server(self.door, "/v1")
+        self.door.url = f"{self.server.url}/v1"
         self.door.bucket.url = f"{self.server.url}/bucket"
 
     def run(self, command: Sequence[str | Path], folder: Path, key: str = "ib_acme") -> tuple[str, str, int]:
@@ -115,3 +118,5 @@ class Site:
             queue, world.queue = world.queue, FakeQueue()  # its jobs are ended by the batch
             self.broker.run_all(batch_id)
             world.queue = queue
+            key = f"files/acme/{self.broker.batch(batch_id).output['output_file_id']}"
+            self.door.batches.links[batch_id, "output"] = f"{self.door.bucket.url}/{key}"

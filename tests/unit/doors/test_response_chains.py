@@ -130,9 +130,9 @@ def test_a_part_that_was_erased_or_is_over_is_told_no_more(client: openai.OpenAI
     assert "Ann" not in str(list(client.responses.input_items.list(third.id)))
     assert "boat" in str(list(client.responses.input_items.list(fourth.id)))
     request = door.world.payloads.load(sent(door)[-1].id, REQUEST) or {}
-    until = request["history"]["chain"][0]["expires_at"]
+    ends = [part["expires_at"] for part in request["history"]["chain"]]
     known = chains.Chains(door.world.jobs, door.world.payloads)
-    assert [len(known.before(request, at * 1000)) for at in (until - 1, until)] == [2, 0]
+    assert [len(known.before(request, at * 1000)) for at in (min(ends) - 1, max(ends))] == [2, 0]
 
 
 def test_a_chain_is_read_at_once_however_long_it_is(client: openai.OpenAI, door: Door) -> None:

@@ -22,6 +22,7 @@ from broker.providers.wire.dialects import CONVERSE
 from broker.providers.wire.exchange import Json, charged, counted, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.marks import of_part
+from broker.providers.wire.own_fields import beside
 from broker.providers.wire.tools import FORBIDDEN, DialectTool
 
 FINISHES = {"max_tokens": "length", "model_context_window_exceeded": "length", "tool_use": "tool_calls"}
@@ -68,16 +69,15 @@ def request(call: Call, history: History) -> Json:
     if history.system:
         made["system"] = [block for each in history.system for block in pointed({"text": each}, of_part(each))]
     inference = chats.parameters(call, PARAMETERS)
-    if more := _thinking(call, history):
-        made["additionalModelRequestFields"] = more
-        if "thinking" in more:
-            heat = inference | more
-            thinking.without_heat(heat, "temperature", "topP")
-            inference = {name: value for name, value in inference.items() if name in heat}
+    more = _thinking(call, history)
+    if "thinking" in more:
+        heat = inference | more
+        thinking.without_heat(heat, "temperature", "topP")
+        inference = {name: value for name, value in inference.items() if name in heat}
     if inference:
         made["inferenceConfig"] = inference
-    if call.extra:
-        made["additionalModelRequestFields"] = dict(call.extra)
+    if fields := beside(more, call.extra):
+        made["additionalModelRequestFields"] = fields
     if tools := _tools(history):
         made["toolConfig"] = tools
     if guard := guardrail(call):

@@ -16,6 +16,7 @@ from broker.providers.wire import reasoning
 from broker.providers.wire.base import Call
 from broker.providers.wire.exchange import Json, counted, field
 from broker.providers.wire.history import History, Spoken
+from broker.providers.wire.sending import left_out
 
 BY = "anthropic"
 
@@ -59,9 +60,11 @@ def without_heat(parameters: Json, temperature: str, top_p: str) -> None:
     """Take out of a model's parameters those that do not go with thinking, by their names there."""
     if parameters.get("thinking", {}).get("type") == "disabled":
         return
-    parameters.pop(temperature, None)
+    if parameters.pop(temperature, None) is not None:
+        left_out("temperature")
     if parameters.get(top_p, 1) < LEAST_TOP_P:
         parameters.pop(top_p)
+        left_out("top_p")
 
 
 def _is_in_the_midst(turns: Sequence[Spoken]) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 from broker.errors import Rejected
 from broker.providers.wire.base import Call
+from broker.providers.wire.sending import taken
 
 Json = dict[str, Any]
 
@@ -75,6 +76,7 @@ def wanted(call: Call) -> Wanted | None:
     given = call.parameters.get("reasoning") or {}
     if not any(given.values()):
         return None
+    taken("reasoning")
     return Wanted(given.get("effort"), given.get("max_tokens"), given.get("summary"))
 
 

@@ -51,6 +51,12 @@ def taken(*names: str) -> None:
         watch.taken.update(names)
 
 
+def left_out(*names: str) -> None:
+    """Said by whoever takes one out of it again."""
+    if watch := _watch.get():
+        watch.taken.difference_update(names)
+
+
 def sending() -> None:
     """Said by whoever sends a request, just before its first byte.
 
