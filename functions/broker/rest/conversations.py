@@ -118,14 +118,14 @@ def delete_conversation_item(api: "Api", request: Request) -> Reply:
 
 
 def list_turns(api: "Api", request: Request) -> Reply:
-    """`GET /turns/{id}`: the turns of a conversation, newest first."""
+    """`GET /conversations/{id}/turns`: the turns of a conversation, newest first."""
     asked: Json = {"limit": request.number("limit", 20), "cursor": request.query.get("cursor") or None}
     asked |= {"now": now_ms(), "filled": request.may_see_values()}
     return Reply(200, listing(api.conversations, request.tenant, request.path["id"], **asked))
 
 
 def erase_turns(api: "Api", request: Request) -> Reply:
-    """`DELETE /turns/{id}`: erases a conversation, whether there is one or not."""
+    """`DELETE /conversations/{id}/turns`: erases a conversation, whether there is one or not."""
     _erase(api, request)
     return Reply(204, None)
 
