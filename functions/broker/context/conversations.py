@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from broker.clock import new_job_id
 from broker.context.fitting import Count, Message, message_tokens
 from broker.context.pairs import calls_of, open_results
 from broker.context.records import Records
@@ -295,14 +294,3 @@ def answer_message(output: Mapping[str, Any]) -> Message:
         text = json.dumps(output["json"], ensure_ascii=False)
     more = {name: output[name] for name in ("tool_calls", "reasoning") if output.get(name)}
     return {"role": "assistant", "content": text, **more}
-
-
-def turn_made_of(messages: Sequence[Message], now: int) -> Turn:
-    """A turn that no job brings; it has an id as a job has one, so that it sorts among those of jobs."""
-    return Turn(new_job_id(now), now, sum(map(estimate_message, messages)), list(messages))
-
-
-def turn_with(kept: KeptTurn, messages: Sequence[Message]) -> Turn:
-    """A turn with fewer messages than it had, and so of fewer tokens."""
-    tokens = min(sum(map(estimate_message, messages)), kept.tokens - 1)
-    return Turn(kept.job_id, kept.at, tokens, list(messages), kept.mapping(), kept.model)

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from broker.clock import new_job_id, now_ms
-from broker.context.conversations import MOST_TOKENS, MOST_TURNS, KeptTurn, Turn, turn_made_of, turn_with
+from broker.context.changing import turn_made_of, turn_with
+from broker.context.conversations import MOST_TOKENS, MOST_TURNS, KeptTurn, Turn
 from broker.context.fitting import Message
 from broker.context.listing import listing
 from broker.context.records import Record
