@@ -259,7 +259,7 @@ def test_replies_are_as_documented(
     holds(method, resource, reply)
     if status >= 400:
         holds(method, resource, as_problem(reply))
-    if method == "GET" and status == 200:
+    if method == "GET" and status == 200 and not isinstance(document_of(reply), str):
         same = {"headers": {**more.get("headers", {}), "if-none-match": reply.headers["etag"]}}
         again = represented(replace(reply, body=document_of(reply)), asked(method, resource, **more | same))
         assert (again.status, again.headers) == (304, reply.headers)
