@@ -145,7 +145,7 @@ def test_where_it_is_not_known_what_was_erased_nothing_is_told(
     def busy(*_: Any) -> Any:
         raise Unread("jobs")
 
-    monkeypatch.setattr(door.world.database, "get_many", busy)
+    monkeypatch.setattr(door.world.jobs, "erased", busy)
     with pytest.raises(openai.InternalServerError) as refused:
         say(client.with_options(max_retries=0), "3", previous_response_id=second.id)
     assert (refused.value.status_code, refused.value.code) == (503, "busy")
