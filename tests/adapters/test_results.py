@@ -3,8 +3,7 @@
 import io
 import tracemalloc
 from collections.abc import Iterable, Iterator
-from threading import Lock
-from time import sleep
+from threading import Event, Lock
 from typing import Any
 
 import pytest
@@ -139,7 +138,7 @@ class Sink:
         self.each = bytes_each
         self.uploaded: dict[int, int] = {}
         self.under_way = self.most_under_way = 0
-        self._lock = Lock()
+        self._lock, self._met = Lock(), Event()
 
     def get_object(self, Bucket: str, Key: str, Range: str) -> dict[str, Any]:
         begin, end = (int(each) for each in Range.removeprefix("bytes=").split("-"))
@@ -153,7 +152,9 @@ class Sink:
         with self._lock:
             self.under_way += 1
             self.most_under_way = max(self.most_under_way, self.under_way)
-        sleep(0.002)
+            if self.under_way > 1:
+                self._met.set()
+        self._met.wait(10)  # for another one, once
         with self._lock:
             self.under_way -= 1
             self.uploaded[PartNumber] = len(Body)
