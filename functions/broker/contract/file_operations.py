@@ -182,7 +182,7 @@ FILE_OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: None, 307: None},
         errors=(400, 404),
         parameters=(FILE_ID,),
-        headers=("Location",),
+        headers=("Location", "Content-Disposition", "X-Content-Type-Options"),
         content={"application/jsonl": {"schema": {"type": "string"}}},
         by_either_header=True,
     ),

@@ -189,8 +189,8 @@ def _more(status: str, known: Operation, everywhere: tuple[int, ...]) -> set[str
 
 
 def _is_tagged(route: tuple[str, str], known: Operation) -> bool:
-    """Whether the route's reply has a tag of what it shows, so that who has it need not be sent it again."""
-    return route[0] == "GET" and known.replies.get(200) is not None
+    """Whether the reply has a tag of what it shows, so that who has it need not be sent it again; bytes have none."""
+    return route[0] == "GET" and 200 in known.replies and 307 not in known.replies
 
 
 def _own(status: int, model: type[BaseModel] | None, route: tuple[str, str], known: Operation) -> Json:

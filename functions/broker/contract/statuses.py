@@ -45,6 +45,7 @@ IDS = ("Request-Id", "X-Request-Id")
 HEADERS: dict[str, Json] = {
     "Cache-Control": {"description": "How long it may be kept.", "schema": {"type": "string"}},
     "Content-Security-Policy": {"description": "What the page may load: nothing.", "schema": {"type": "string"}},
+    "Content-Disposition": {"description": "To be saved, not shown.", "schema": {"type": "string"}},
     "X-Content-Type-Options": {"description": "`nosniff`.", "schema": {"type": "string"}},
     "ETag": {
         "description": "Of what is shown, for `If-None-Match`; of operators' entries the version, for `If-Match` too.",

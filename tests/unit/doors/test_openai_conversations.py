@@ -201,8 +201,8 @@ def test_what_was_taken_out_by_guardrails_is_shown_to_whom_may_see_it(client: op
 
 def test_our_own_form_has_a_path_of_its_own(client: openai.OpenAI, door: Door) -> None:
     made = client.conversations.create(items=[user("I like herons.")], metadata={"a": "b"})
-    turns: Any = door("GET", "/turns/{id}", job_id=made.id).body
+    turns: Any = door("GET", "/conversations/{id}/turns", job_id=made.id).body
     assert turns["data"][0]["messages"] == [{"role": "user", "content": "I like herons."}]
-    assert door("DELETE", "/turns/{id}", job_id=made.id).status == 204
+    assert door("DELETE", "/conversations/{id}/turns", job_id=made.id).status == 204
     with pytest.raises(openai.NotFoundError):
         client.conversations.retrieve(made.id)
