@@ -6,6 +6,9 @@ up a $connect route that requires a WebSocket subprotocol").
 
 An authorizer that fails is a fault of the server's; AWS answers 401 where its error is the one word for that (same
 guide, "Control access to WebSocket APIs with AWS Lambda REQUEST authorizers").
+
+An authorizer without a source of identity is asked about each connection (API Gateway API Reference,
+"CreateAuthorizer"), and has not, as here, that of HTTP APIs, without which it is not asked at all.
 """
 
 import inspect
@@ -22,6 +25,9 @@ HEADER = "sec-websocket-protocol"
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 UNAUTHORIZED = "Unauthorized"
+
+OF_HTTP_APIS = ["$request.header.Authorization"]
+"""The source of identity that MiniStack gives an authorizer that names none; a WebSocket API's begin with `route.`."""
 
 _taken: ContextVar[str | None] = ContextVar("subprotocol", default=None)
 _failed: ContextVar[str | None] = ContextVar("error", default=None)
@@ -62,6 +68,9 @@ def patch() -> None:
 
     async def authorize_ws_connect(*given: Any) -> tuple[tuple[int, str] | None, Any]:
         _failed.set(None)
+        authorizer = apigateway._authorizers.get(given[0], {}).get(given[1].get("authorizerId") or "")
+        if authorizer and authorizer.get("identitySource") == OF_HTTP_APIS:
+            authorizer["identitySource"] = []
         refusal, context = await authorize(*given)
         if refusal == (500, "") and _failed.get() == UNAUTHORIZED:
             return (401, UNAUTHORIZED), None

@@ -8,7 +8,7 @@ import pytest
 from ministack.services import apigateway, lambda_svc
 
 from local.emulator.rewriting import DoesNotFit
-from local.emulator.sockets import patch
+from local.emulator.sockets import OF_HTTP_APIS, patch
 
 
 @pytest.fixture
@@ -81,7 +81,9 @@ def test_an_authorizer_that_says_unauthorized_is_answered_so(
         return result
 
     monkeypatch.setattr(apigateway, "run_reentrant", run_reentrant)
-    monkeypatch.setitem(apigateway._authorizers, "api", {"a": {"authorizerUri": "arn", "authorizerType": "REQUEST"}})
+    monkeypatch.setitem(
+        apigateway._authorizers, "api", {"a": {"authorizerUri": "arn", "identitySource": list(OF_HTTP_APIS)}}
+    )
     monkeypatch.setattr(lambda_svc, "_get_func_record_for_ref_in_scope", lambda *given, **named: ({}, {}, "f"))
     monkeypatch.setattr(lambda_svc, "_execution_record_for_config", lambda *given: {})
     patch()
