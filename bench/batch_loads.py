@@ -16,7 +16,7 @@ from tests.unit.pacing_provider import Bucket, Elsewhere, Fixed, Limited, Limite
 
 STEP_MS = 10
 
-TUNED, HELD_OUT = 4, 2026
+TUNED, HELD_OUT = 4, 77001
 """Seeds."""
 
 NUMBER = 12

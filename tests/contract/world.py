@@ -93,7 +93,10 @@ REGISTRY = {
         }
         for name in ("large", "small", "off", *TASKS)
     ],
-    "tenants": [{"id": "acme", "monthly_budget_usd": 1.0}, {"id": "poor", "monthly_budget_usd": 0.0}],
+    "tenants": [
+        {"id": "acme", "monthly_budget_usd": 1.0, "usage_by": ["task"]},
+        {"id": "poor", "monthly_budget_usd": 0.0},
+    ],
     "prompts": [{"id": "shorten", "version": 1, "user": "Shorten: {{document}}"}],
 }
 ASK = {"input": {"text": "Hello"}, "webhook": {"url": "https://example.com/hook"}, "metadata": {"order": "17"}}

@@ -95,6 +95,9 @@ class Overload:
     bounded: bool = True
     """False to see what becomes of them where dispatch starts all that comes."""
     readers: dict[str, int] = field(default_factory=lambda: dict(READERS))
+    apart: bool = False
+    """True where as many processes as read the lanes work side by side, and each knows of the others what they told;
+    else one does it all."""
     seed: int = 5
     tables: QuickDatabase = field(default_factory=QuickDatabase)
     busy: int = 0
@@ -200,8 +203,13 @@ class Overload:
 
     def _read(self, name: str, batch: list[Message], until: int, pause_ms: int) -> None:
         """Have a batch dispatched, again while that is throttled and nobody else may see its messages."""
-        if self._started("dispatch", STEP_MS, partial(self._dispatched, name, batch)):
+        process = self._idle.pop() if self._idle else self._new_process()
+        if not self.apart:
+            self._idle.append(process)
+        if self._started("dispatch", STEP_MS, partial(self._dispatched, name, batch, process)):
             return
+        if self.apart:
+            self._idle.append(process)
         if self.now + pause_ms <= until:
             again = partial(self._read, name, batch, until, min(2 * pause_ms, LONGEST_PAUSE_MS))
             self.at(self.now + pause_ms, again)
@@ -217,9 +225,8 @@ class Overload:
             self.dead_letters += 1
             self.dead.job_ids.append(message.body["job_id"])
 
-    def _dispatched(self, lane: str, batch: Iterable[Message]) -> None:
+    def _dispatched(self, lane: str, batch: Iterable[Message], process: InFlight) -> None:
         self.lanes[lane].reading -= 1
-        process = self._idle.pop() if self._idle else self._new_process()
         left: list[Left] = []
         for place, message in enumerate(batch):
             use = self.world.jobs, self.world.workflows, process
@@ -229,13 +236,14 @@ class Overload:
             elif head is not None:
                 self._execute(head)
         assert not leave(self, left, self.now, self.dice.random())
-        self._idle.append(process)
+        if self.apart:
+            self._idle.append(process)
         self.at(self.now, partial(self._poll, lane))
 
     def _new_process(self) -> InFlight:
         limit = int(self.concurrency * JOBS_PART) if self.bounded else 1_000_000
         self._count += 1
-        pace = Pace(chance=self.dice.random)
+        pace = Pace(chance=self.dice.random, readers=READERS["bulk"])
         use = cast(Database, self.metered), f"p-{self._count}", None, lambda: limit, _never
         return InFlight(*use, self.dice.random, pace)
 

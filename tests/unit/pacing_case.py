@@ -5,7 +5,7 @@ call is settled, and repeated or put back, by the rules of the workflow's own st
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from broker.steps.repeating import may_ask
 from broker.steps.timing import bulk_pause_s, pause_s
 
 from tests.fakes.world import MINUTE, NOW, SECOND, a_head
-from tests.unit.overload_case import Arrival, Execution, Overload
+from tests.unit.overload_case import Arrival, Execution, Message, Overload
 from tests.unit.pacing_provider import Bucket, Limited
 
 REFUSED_MS = 150
@@ -43,6 +43,7 @@ class Row(Arrival):
 class Batch(Overload):
     """Rows and their provider."""
 
+    apart: bool = True
     providers: Mapping[str, Limited] = field(default_factory=lambda: {"small": Limited(Bucket(10, 600))})
     """By model."""
     changes: Sequence[tuple[int, float]] = ()
@@ -129,10 +130,10 @@ class Batch(Overload):
         else:
             self._enter(execution, "Settle Job", {"failure": failure.failure()})
 
-    def _dispatched(self, lane: str, batch: Any) -> None:
+    def _dispatched(self, lane: str, batch: Iterable[Message], process: InFlight) -> None:
         some = list(batch)
         self.looks += len(some)
-        Overload._dispatched(self, lane, some)
+        Overload._dispatched(self, lane, some, process)
 
 
 def drained_s(batch: Batch, tenant: str | None = None) -> float:

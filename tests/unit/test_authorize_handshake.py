@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from broker.bootstrap import doors
 from broker.cli import create_key
-from broker.tenants.api_keys import key_hash
+from broker.tenants.api_keys import key_hash, key_id
 from broker.tenants.identity import Identity, Unauthorized, authenticate, credential_of_handshake, is_good
 from handlers.authorize import handler
 
@@ -73,7 +73,7 @@ def test_a_connection_is_told_by_what_its_key_is_looked_up_again(database: FakeD
     (statement,) = answer["policyDocument"]["Statement"]
     assert statement["Resource"] == METHOD.replace("$connect", "*")
     told = {"tenant": "acme", "principal": "ci", "scopes": "jobs:read", "digest": key_hash(key), "until": ""}
-    assert answer["context"] == told
+    assert answer["context"] == told | {"key": key_id(key_hash(key))}
     assert is_good(database, told["digest"], NOW) and not is_good(database, key_hash("another"), NOW)
 
 

@@ -6,6 +6,7 @@
 from collections import Counter
 
 import pytest
+from broker.jobs import pacing
 from broker.jobs.head import Status
 
 from tests.contract.stack import functions, queues
@@ -78,6 +79,7 @@ def test_the_simulation_has_the_templates_numbers() -> None:
     for name, lane in (("Interactive", "interactive"), ("Bulk", "bulk")):
         source = functions()["DispatchFunction"]["Events"][name]["Properties"]
         assert (source["BatchSize"], source["ScalingConfig"]["MaximumConcurrency"]) == (BATCH, READERS[lane])
+        assert lane != "bulk" or pacing.READERS == READERS[lane]
         queue = queues()[f"{name}Queue"]
         assert queue["VisibilityTimeout"] * SECOND == VISIBLE_AGAIN_MS
         assert queue["RedrivePolicy"]["maxReceiveCount"] == MOST_RECEIVES

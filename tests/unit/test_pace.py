@@ -202,7 +202,7 @@ def test_processes_share_what_may_be_let_through_and_what_was_learnt() -> None:
     started = [0, 0, 0]
     seconds = 60
     for second in range(seconds):
-        told = [lane.pace.told() for lane in lanes]
+        told = [lane.pace.told(now + second * SECOND) for lane in lanes]
         for place, lane in enumerate(lanes):
             others = [(now, each) for other, each in enumerate(told) if other != place]
             lane.pace.hear(others, now + second * SECOND)
@@ -215,10 +215,10 @@ def test_processes_share_what_may_be_let_through_and_what_was_learnt() -> None:
 def test_what_a_process_that_is_gone_let_through_still_counts() -> None:
     gone, other = Lane().known(), Lane().known()
     refuse(gone, NOW + SECOND)
-    other.pace.hear([(NOW, gone.pace.told())], NOW + 2 * SECOND)
+    other.pace.hear([(NOW, gone.pace.told(NOW + 2 * SECOND))], NOW + 2 * SECOND)
     used = gone.start(20, NOW + MINUTE)
     before = other.pace.flows["small"].decision.calls(NOW + MINUTE)
-    other.pace.hear([(NOW + MINUTE, gone.pace.told())], NOW + 10 * MINUTE)
+    other.pace.hear([(NOW + MINUTE, gone.pace.told(NOW + 2 * SECOND))], NOW + 10 * MINUTE)
     assert used and other.pace.flows["small"].others[0] >= min(used, before)
 
 

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from broker.bootstrap import pushing
 from broker.clock import now_ms
 from broker.cloud.attributes import encode_item
+from broker.errors import RateLimited
 from broker.push.connection import MOST_CONNECTIONS
 from handlers.push import handler
 
@@ -91,6 +93,34 @@ def test_a_bad_message_is_answered_and_the_connection_stays(push: Push, body: st
     assert answer["statusCode"] == 200 and told["type"] == "error" and told["error"]["message"]
     assert told.get("ref") == ("r" if "ref" in (body or "") else None)
     assert says({"action": "ping"}) == {"type": "pong"}
+
+
+def test_a_tenant_that_calls_too_often_is_told_when_to_come_again_and_its_connection_stays(
+    push: Push, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(push)
+
+    def refused(tenant: str, now: int) -> None:
+        raise RateLimited("Too many calls.", retry_after=0.5)
+
+    listen = replace(push.listen, check_rate=refused)
+    monkeypatch.setattr(pushing, "listen", lambda: listen)
+    error = says({"action": "ping", "ref": "r"})["error"]
+    assert (error["code"], error["retry_after"]) == ("rate_limit_exceeded", 0.5)
+    assert connect(push, "c2")["statusCode"] == 429
+    assert "c1" in push.gateway.opened
+
+
+def test_a_batch_of_the_stream_is_held_up_for_five_seconds_at_most(push: Push, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds: list[float] = []
+
+    def tell(changes: Any, now: int, seconds_left: Any) -> int:
+        seconds.append(seconds_left())
+        return 0
+
+    monkeypatch.setattr(pushing, "tell_connections", lambda: tell)
+    handler({"Records": []}, None)
+    assert 0 < seconds[0] <= 5
 
 
 def test_a_connection_that_is_not_known_is_closed(push: Push) -> None:

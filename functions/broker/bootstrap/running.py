@@ -98,13 +98,13 @@ def in_flight() -> "InFlight":
     from broker.cloud.clients import client
     from broker.jobs.fair_share import FairShare
     from broker.jobs.in_flight import InFlight
-    from broker.jobs.pacing import Pace
+    from broker.jobs.pacing import READERS, Pace
     from broker.metrics import room_unknown
     from broker.tenants.registry import Tenants
     from broker.tenants.weights import Weights
 
     fixed = int(setting("JOBS_AT_ONCE")) or int(setting("INVOKE_MODEL_CONCURRENCY")) or None
-    pace = Pace(FairShare(Weights(Tenants(impatient()), room_unknown)))
+    pace = Pace(FairShare(Weights(Tenants(impatient()), room_unknown)), readers=READERS)
     use = impatient(), os.urandom(6).hex(), fixed, lambda: jobs_at_once(client("lambda", 1)), room_unknown
     return InFlight(*use, pace=pace)
 

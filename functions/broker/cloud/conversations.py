@@ -21,17 +21,15 @@ from typing import Any
 
 from broker.clock import now_ms
 from broker.cloud.attributes import decode_item, encode_item
+from broker.cloud.conversation_records import RECORD, ConversationRecords, key_of, pk_of
 from broker.cloud.objects import LINK_S, BucketObjects, ObjectMissing, keys_in
 from broker.cloud.plain import MEDIA_TYPE, plain
 from broker.context.conversations import KeptTurn, Turn
 from broker.context.fitting import Message
-from broker.context.records import Record
 from broker.context.summaries import Summary, SummaryPlace
 from broker.jobs.cleaning import NOTE
 from broker.jobs.store import Linked
 from broker.storage import If, Item, Put
-
-RECORD = "META"
 
 INLINE_BYTES = 32 * 1024
 """Compressed; a page of a query holds 1 MB, so that thirty turns at least come with one."""
@@ -50,21 +48,20 @@ LAST_TURN, LAST_OBJECT = "TURN#~", f"{NOTE}~"
 """Behind all of them."""
 
 
-class ConversationStore:
+class ConversationStore(ConversationRecords):
     """The adapter of `context.conversations.Turns`."""
 
     def __init__(self, table: str, bucket: str, s3: Any, dynamodb: Any) -> None:
         """`s3` and `dynamodb` are functions that give the client, so that neither is made before it is needed."""
-        self._table = table
-        self._dynamodb = dynamodb
+        super().__init__(table, dynamodb)
         self._objects = BucketObjects(table, bucket, s3, dynamodb)
 
     def newest(
         self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None, since: str = ""
     ) -> Sequence[KeptTurn]:
         """See `Turns.newest`."""
-        start = {"ExclusiveStartKey": _key(_pk(tenant, conversation), f"TURN#{before}")} if before else {}
-        found = self._query(_pk(tenant, conversation), f"TURN#{since}", LAST_TURN, Limit=limit, **start)
+        start = {"ExclusiveStartKey": key_of(pk_of(tenant, conversation), f"TURN#{before}")} if before else {}
+        found = self._query(pk_of(tenant, conversation), f"TURN#{since}", LAST_TURN, Limit=limit, **start)
         # The table may take two days to delete what has expired.
         return [self._kept(item) for item in found if item["expires_at"] > now // 1000]
 
@@ -80,7 +77,7 @@ class ConversationStore:
         document = {"messages": turn.messages, "mapping": turn.mapping} if turn.mapping else turn.messages
         packed = _packed(document)
         item: Item = {
-            "pk": _pk(tenant, conversation),
+            "pk": pk_of(tenant, conversation),
             "sk": f"TURN#{turn.job_id}",
             "at": turn.at,
             "tokens": turn.tokens,
@@ -115,7 +112,7 @@ class ConversationStore:
         self, tenant: str, conversation: str, kept: KeptTurn, messages: Sequence[Message], *, filled: bool
     ) -> Linked | None:
         """See `Turns.link`."""
-        pk, text = _pk(tenant, conversation), plain(list(messages))
+        pk, text = pk_of(tenant, conversation), plain(list(messages))
         key = f"{_object_key(tenant, conversation, kept.job_id)}{FILLED if filled else AS_KEPT}"
         self._objects.put(pk, key, text.body, kept.expires_at, ContentType=MEDIA_TYPE)
         if self._get(pk, f"TURN#{kept.job_id}") is None:
@@ -123,20 +120,6 @@ class ConversationStore:
             return None
         left = kept.expires_at - now_ms() // 1000
         return Linked(self._objects.link(key, min(LINK_S, max(left, 1))), text.size, MEDIA_TYPE)
-
-    def record(self, tenant: str, conversation: str, now: int) -> Record | None:
-        """See `Records.record`."""
-        item = self._get(_pk(tenant, conversation), RECORD)
-        if item is None or item["expires_at"] <= now // 1000:
-            return None
-        return Record(item["at"], item["expires_at"], json.loads(item["metadata"]))
-
-    def keep_record(self, tenant: str, conversation: str, record: Record) -> None:
-        """See `Records.keep_record`."""
-        known = {"at": record.created_at, "expires_at": record.expires_at, "metadata": json.dumps(record.metadata)}
-        # As a text, for a client's names may be empty.
-        item = {"pk": _pk(tenant, conversation), "sk": RECORD, **known}
-        self._dynamodb().put_item(TableName=self._table, Item=encode_item(item))
 
     def add(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> None:
         """See `Records.add`."""
@@ -146,7 +129,7 @@ class ConversationStore:
 
     def change(self, tenant: str, conversation: str, kept: KeptTurn, turn: Turn) -> bool:
         """See `Records.change`. Its object gets another key, so that of two changes at once one stands whole."""
-        before = self._get(_pk(tenant, conversation), f"TURN#{kept.job_id}")
+        before = self._get(pk_of(tenant, conversation), f"TURN#{kept.job_id}")
         if before is None or before["tokens"] != kept.tokens:
             return False
         staged = self.stage(tenant, conversation, turn, kept.expires_at, ending=f"={_new_token()}")
@@ -168,7 +151,7 @@ class ConversationStore:
 
     def erase(self, tenant: str, conversation: str, now: int) -> None:
         """See `Turns.erase`."""
-        pk = _pk(tenant, conversation)
+        pk = pk_of(tenant, conversation)
         self._delete_item(pk, RECORD)
         erased: Item = {"pk": pk, "sk": "ERASED", "at": now, "expires_at": now // 1000 + ERASED_S}
         self._dynamodb().put_item(TableName=self._table, Item=encode_item(erased))
@@ -183,7 +166,7 @@ class ConversationStore:
 
     def erase_turn(self, tenant: str, conversation: str, job_id: str) -> None:
         """See `Turns.erase_turn`."""
-        pk = _pk(tenant, conversation)
+        pk = pk_of(tenant, conversation)
         self._delete_item(pk, f"TURN#{job_id}")
         # Also without an item: a function that died before its commit may have left the object.
         key = _object_key(tenant, conversation, job_id)
@@ -196,7 +179,7 @@ class ConversationStore:
 
     def place(self, tenant: str, conversation: str, now: int) -> SummaryPlace:
         """See `Summaries.place`."""
-        item = self._get(_pk(tenant, conversation), "SUMMARY")
+        item = self._get(pk_of(tenant, conversation), "SUMMARY")
         if item is None:
             return SummaryPlace(None, None)
         if "z" not in item or item["expires_at"] <= now // 1000:
@@ -208,7 +191,7 @@ class ConversationStore:
     def stage_summary(self, tenant: str, conversation: str, summary: Summary, version_token: str | None) -> Put:
         """See `Summaries.stage_summary`."""
         item: Item = {
-            "pk": _pk(tenant, conversation),
+            "pk": pk_of(tenant, conversation),
             "sk": "SUMMARY",
             "mark": _new_token(),
             "through": summary.through,
@@ -242,7 +225,7 @@ class ConversationStore:
         try:
             self._dynamodb().update_item(
                 TableName=self._table,
-                Key=_key(pk, "SUMMARY"),
+                Key=key_of(pk, "SUMMARY"),
                 UpdateExpression="SET mark = :new",
                 ConditionExpression="mark = :mark",
                 ExpressionAttributeValues={":new": {"S": _new_token()}, ":mark": {"S": version_token}},
@@ -250,10 +233,6 @@ class ConversationStore:
         except self._dynamodb().exceptions.ConditionalCheckFailedException:
             return False
         return True
-
-    def _get(self, pk: str, sk: str) -> Item | None:
-        reply = self._dynamodb().get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
-        return decode_item(reply["Item"]) if "Item" in reply else None
 
     def _query(self, pk: str, first: str, last: str, **more: Any) -> list[Item]:
         """One page, in descending order."""
@@ -285,7 +264,7 @@ class ConversationStore:
             self._objects.delete(item["pk"], item["s3"])
 
     def _delete_item(self, pk: str, sk: str) -> None:
-        self._dynamodb().delete_item(TableName=self._table, Key=_key(pk, sk))
+        self._dynamodb().delete_item(TableName=self._table, Key=key_of(pk, sk))
 
 
 def _packed(document: Any) -> bytes:
@@ -302,11 +281,3 @@ def _new_token() -> str:
 
 def _object_key(tenant: str, conversation: str, job_id: str) -> str:
     return f"conversations/{tenant}/{conversation}/{job_id}"
-
-
-def _pk(tenant: str, conversation: str) -> str:
-    return f"CONV#{tenant}#{conversation}"  # neither has a `#` in it
-
-
-def _key(pk: str, sk: str) -> dict[str, dict[str, str]]:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}

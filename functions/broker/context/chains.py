@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, NoReturn
 
 from broker.context.conversations import INSTRUCTIONS, MOST_TOKENS, answer_message
 from broker.context.fitting import Message
-from broker.errors import InvalidRequest
+from broker.errors import InvalidRequest, Unavailable
 from broker.guardrails.canary import unplanted
 from broker.jobs.head import JOB_ID, Head, Status
 from broker.jobs.store import REDACTED, REQUEST, Jobs, Payloads
+from broker.storage import Unread
 from broker.token_estimates import estimate_message
 
 FIELD = "previous_job_id"
@@ -93,14 +94,21 @@ class Chains:
         return head
 
     def before(self, request: Mapping[str, Any], now: int) -> list[Part]:
-        """Of what came before a stored request, the parts whose words are still kept."""
+        """Of what came before a stored request, the parts whose words are still kept.
+
+        Raises:
+            Unavailable: the tables are busy, so which were erased is not known.
+        """
         history = request.get("history", {})
         at, parts = history.get("from", 0), list[Part]()
         for facts in history.get("chain", ()):
             messages = request["input"]["messages"][at : at + facts["messages"]]
             parts.append(Part(facts["job"], facts["expires_at"], messages, facts["tokens"]))
             at += facts["messages"]
-        erased = self.jobs.erased([part.job for part in parts])
+        try:
+            erased = self.jobs.erased([part.job for part in parts])
+        except Unread:
+            raise Unavailable("The tables are busy.", code="busy", retry_after=1) from None
         return [part for part in parts if part.expires_at > now // 1000 and part.job not in erased]
 
 

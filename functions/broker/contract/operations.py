@@ -174,14 +174,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         body=PromptRun,
         headers=("Location", "Preference-Applied", "Idempotent-Replayed", *LIMITED),
     ),
-    ("GET", "/turns/{id}"): Operation(
+    ("GET", "/conversations/{id}/turns"): Operation(
         "List the turns that are kept of a conversation, newest first",
         "conversations",
         {200: Conversation},
         errors=(400, 404),
         parameters=(CONVERSATION_ID, *TURNS_PAGE),
     ),
-    ("DELETE", "/turns/{id}"): Operation(
+    ("DELETE", "/conversations/{id}/turns"): Operation(
         "Erase a conversation: its turns, and the summary of them",
         "conversations",
         {204: None},

@@ -46,8 +46,8 @@ USAGE_OPERATION = Operation(
     errors=(400,),
     parameters=(
         parameter("query", "by", "What its usage is counted by; without it, months by model.", {"type": "string"}),
-        parameter("query", "from", "The first day; of its month unless said.", DAY, example="2026-11-01"),
-        parameter("query", "to", "The last day; today unless said.", DAY, example="2026-11-30"),
+        parameter("query", "from", "The first day; of its month unless said.", DAY),
+        parameter("query", "to", "The last day; today unless said.", DAY),
         parameter(
             *("query", "limit", "Rows on a page."),
             {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": USUAL_ROWS},

@@ -3,7 +3,6 @@
 Source: OpenAI's API reference, "Responses", and the types of its Python package.
 """
 
-import re
 from typing import Any
 
 from broker.doors.openai import (
@@ -25,6 +24,7 @@ from broker.doors.openai import (
 )
 from broker.doors.reading import Asked, Fields, Json, ours, refuse
 from broker.doors.response_items import begins_with_instructions, messages_of
+from broker.doors.stored_prompts import prompt_of
 from broker.doors.thoughts import asked_of_openai, reasoning_item
 
 PREFIX = "resp_"
@@ -89,7 +89,7 @@ def job_of(body: Any) -> Asked:
     job: Json = {}
     if (model := fields.take("model")) is not None:
         job["model"] = model
-    if prompt := _prompt(fields):
+    if prompt := prompt_of(fields):
         job["prompt"] = prompt
     elif not messages:
         refuse("input", "it is needed", "invalid_field")
@@ -130,31 +130,6 @@ def job_of(body: Any) -> Asked:
     fields.only("top_logprobs", 0)
     fields.end()
     return Asked(job, PLACES | places, waits=not background, streams=streams)
-
-
-def _prompt(fields: Fields) -> Json | None:
-    """A stored prompt; a version that is a number is one, any other word is a label."""
-    given = fields.take("prompt")
-    if given is None:
-        return None
-    prompt = Fields(given, "prompt")
-    found: Json = {"id": prompt.need("id")}
-    if version := prompt.text("version"):
-        found |= {"version": int(version)} if re.fullmatch("[0-9]{1,9}", version) else {"label": version}
-    variables = Fields(prompt.take("variables") or {}, "prompt.variables")
-    found["variables"] = {name: _variable(f"prompt.variables.{name}", variables.take(name)) for name in variables.names}
-    prompt.end()
-    return found
-
-
-def _variable(place: str, value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    part = Fields(value, place)
-    part.only("type", "input_text")
-    text = part.text("text")
-    part.end()
-    return text
 
 
 def _tool(place: str, given: Any) -> Json:

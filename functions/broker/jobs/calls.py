@@ -42,6 +42,9 @@ were put there; `dropped` are the request's fields that the model was not sent. 
 `jobs.pacing`: `retry_after`, the seconds that a provider which refused asked for, and `rate_limits`, as
 `wire.rate_limits` reads them. Of several that are kept as one (`together`): how many `times`, and `first_ended_at`."""
 
+OF_KEY = SHORT["credential"]
+"""What a call has that was made with a key of a model's pool."""
+
 USAGE = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "cache_write_tokens")
 """Of a call's facts, what a job tells of the answer that was taken, where it is known."""
 

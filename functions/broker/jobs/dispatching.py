@@ -1,10 +1,10 @@
 """Starting a job's workflow: one run of each claim, whatever the queue repeats."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
 
 from broker.errors import Conflict, NotFound
-from broker.jobs.head import Head
+from broker.jobs.head import Head, Status
 from broker.jobs.leaving import CAME_BEFORE
 from broker.jobs.store import Jobs
 from broker.jobs.transitions import START_LEASE_MS, claim, release
@@ -44,7 +44,13 @@ def told_by(message: Mapping[str, Any]) -> Head | None:
 
 
 def dispatch(
-    jobs: Jobs, workflows: Workflows, job_id: str, message_id: str, now: int, known: Head | None = None
+    jobs: Jobs,
+    workflows: Workflows,
+    job_id: str,
+    message_id: str,
+    now: int,
+    known: Head | None = None,
+    on_canceled: Callable[[], None] = lambda: None,
 ) -> Head | None:
     """Start the job's workflow; the claim comes first, or with the run's first write.
 
@@ -59,6 +65,7 @@ def dispatch(
         message_id: of the message that asks.
         now: milliseconds.
         known: as `known_of`; where the job has changed since, it is read.
+        on_canceled: told where there is nothing to do because the job was canceled.
 
     Returns:
         The running head; None where there was nothing to do (a doubled message, a job that has ended).
@@ -70,10 +77,14 @@ def dispatch(
         head = claim(known, now=now, lease_ms=START_LEASE_MS, by=message_id)
         workflows.start(head, known, size_of(head))
         return head
+
+    def claimed(current: Head) -> Head:
+        if current.status is Status.CANCELED:
+            on_canceled()
+        return claim(current, now=now, lease_ms=START_LEASE_MS, by=message_id)
+
     try:
-        head = jobs.change(
-            job_id, lambda current: claim(current, now=now, lease_ms=START_LEASE_MS, by=message_id), known=known
-        )
+        head = jobs.change(job_id, claimed, known=known)
     except (Conflict, NotFound):
         return None
     try:

@@ -225,11 +225,6 @@ class Reasoning(Strict):
     summary: Literal["auto", "concise", "detailed"] | None = None
     """That what was thought is told, as far as the model's provider tells it."""
 
-    @property
-    def is_asked(self) -> bool:
-        """Whether a model has to think for it."""
-        return self.effort != "none" and any((self.effort, self.max_tokens, self.summary))
-
 
 class Parameters(Strict):
     """What models commonly take; a provider passes on what its model knows."""

@@ -13,9 +13,13 @@ from typing import Any
 from broker.jobs import rates
 from broker.jobs.met import FEWEST, WINDOW_MS, Met
 from broker.jobs.rates import Decision
+from broker.jobs.turns import FIRST_HORIZON_MS, HORIZON_MS, Turns
 
 GRANT_MS = 1_000
 """What may be let through is reckoned anew as often as other processes are heard."""
+
+IDLE_MS = 3_500
+"""Where for so long nothing was asked for, nobody needed what might have been let through."""
 
 HOLD_MS = 2_500
 """Jobs that were started sooner after a decision do not count against it: others may not have heard of it yet."""
@@ -32,9 +36,6 @@ LONGEST_PAUSE_MS = 60_000
 AHEAD_MS = LONGEST_PAUSE_MS + 5_000
 """What is decided later than so is of a clock that is wrong."""
 
-AHEAD, HORIZON_MS, FIRST_HORIZON_MS = 2, 45_000, 8_000
-"""Jobs that are left come back at so many times the rate, and within so long; sooner while the rate doubles."""
-
 SIZED = 200
 """Of so many calls the mean size is known."""
 
@@ -49,8 +50,9 @@ BRIEF_MS, AFTER_BRIEF, TAKEN_MS = 8_000, 0.8, 1_500
 """Where nothing gets through for so short a time, calls were too many, and are made at such a part of the rate; later,
 as got through in a minute. A job has a call that did if it was started so long ago, and none was refused."""
 
-SPAN = 5
-"""Grants by which the rate of the calls that were made is measured."""
+UNMEASURED, SPAN = 0.5, 5
+"""The part of a rate that is gone on with where it is too high and nobody knows by how much; and the grants by which
+the rate of the calls that were made is measured."""
 
 
 @dataclass(slots=True)
@@ -81,8 +83,7 @@ class Flow:
     _before: tuple[float, int] = (rates.LEAST, 0)
     """Calls a second by the decision before, and until when: what the new one takes the rate for may be too low, and
     jobs that come back by it then too late."""
-    _turns: dict[str, int] = field(default_factory=dict)
-    """When the next job that a tenant leaves is to come back."""
+    _turns: Turns = field(default_factory=Turns)
     _sized: int = 0
     _granted: tuple[float, float] = (0.0, 0.0)
     _granted_from: int = 0
@@ -110,20 +111,12 @@ class Flow:
             self._grant(now, active, chance)
         return self.calls < self._released(now) and self.tokens < self._granted[1]
 
-    def turn_ms(self, tenant: str, now: int, active: int) -> int:
-        """In how many milliseconds a job of a tenant's that was left should be looked at again.
-
-        Each of a tenant's jobs gets a turn after those that were left before, by what this process may let through of
-        the rate, and somewhat early: so there is always one to start, and few are looked at in vain.
-        """
-        turn = self._turns.get(tenant, now)
-        horizon = HORIZON_MS if self.decision.learnt else FIRST_HORIZON_MS
-        if not 0 <= turn - now <= horizon:
-            turn = now if turn < now else now + horizon
+    def turn_ms(self, tenant: str, now: int, active: int, chance: float) -> int:
+        """In how many milliseconds a job of a tenant's that was left should be looked at again."""
         before, at = self._before
         rate = max(self.decision.rate(now), self.decision.top / 1000, before * 0.5 ** ((now - at) / HORIZON_MS))
-        self._turns[tenant] = turn + round(1000 * active / (AHEAD * rate))
-        return turn - now
+        horizon_ms = HORIZON_MS if self.decision.learnt else FIRST_HORIZON_MS
+        return self._turns.wait_ms(tenant, now, rate / active, horizon_ms, chance)
 
     def decide(self, decision: Decision, others: tuple[int, int] = (0, 0)) -> None:
         """Count anew, by another decision."""
@@ -193,7 +186,9 @@ class Flow:
             self._closed_at = self._closed_at if decision.is_closed else now
             self.decide(rates.closed(decision, rate, now, pause_ms))
         elif decision.learnt:
-            self.decide(rates.lowered(decision, rate, part, now))
+            # Where enough was asked for, what got through in a minute tells a limit better than a few calls do.
+            through = self._got_through(known, now) if is_of_all else rate
+            self.decide(rates.lowered(decision, through if rate / 2 < through < rate else rate, part, now))
         elif is_of_all and not (decision.was_hasty or pause_ms) and tail[0].at - decision.at <= rates.AT_ONCE_S * 1000:
             self.decide(rates.hasty(now))
         else:
@@ -224,7 +219,12 @@ class Flow:
         through = sum(not each.refused for each in some)
         if len(some) >= FEWEST and through:
             span_s = max(self.decision.at - since, GRANT_MS / 2) / 1000
-            self.decide(rates.measured(self.decision, max(rate * through / len(some), through / span_s), now))
+            rate = max(rate * through / len(some), through / span_s)
+        elif len(some) < FEWEST:  # so few were refused that they do not say how many are taken
+            rate = max(rate * UNMEASURED, self.decision.base / 1000)
+        else:
+            return
+        self.decide(rates.measured(self.decision, rate, now))
 
     def read_limits(self, calls: Sequence[Mapping[str, Any]], now: int) -> None:
         """Take what a provider told of its limits with some calls (`x` of a call's record)."""
@@ -242,6 +242,10 @@ class Flow:
         coming = max(NEAR_S * self.decision.rate(now), 1)
         return (of_calls > 0 and calls_left < coming) or (of_tokens > 0 and tokens_left < coming * self.size)
 
+    def is_to_be_told(self, now: int) -> bool:
+        """False of a model that refused nothing and is not in use: its calls would have doubled for nobody."""
+        return self.decision.learnt or (self.calls > 0 and now - self.used_at < IDLE_MS)
+
     def told(self) -> list[int]:
         """What the other processes are to know."""
         made = self.decision
@@ -250,13 +254,14 @@ class Flow:
 
     def _grant(self, now: int, active: int, chance: Callable[[], float]) -> None:
         used_up = self._granted_at is None or self.calls >= self._granted[0] or self.tokens >= self._granted[1]
+        used_up &= self._granted_at is None or now - self._granted_at < IDLE_MS
         total = self.calls + self.others[0]
         free = self.decision.calls(now) - total
         over = free - self.decision.saved(now)
         if over > 0 and not used_up:
             if not self.decision.learnt:
                 self.decide((rates.hasty if self.decision.was_hasty else rates.first)(now, self._rate_made() or 0))
-            elif self.decision.rate(now) * 1000 > self.decision.top:
+            elif self.decision.rate(now) * 1000 > self.decision.top and not self._turns.are_given(now):
                 self.decide(rates.resting(self.decision, now))
             else:  # what nobody needed counts as used
                 self.calls += math.ceil(over / active)

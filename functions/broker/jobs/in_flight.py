@@ -153,7 +153,7 @@ class InFlight:
         self._may_start -= 1
 
     def came_to_nothing(self, head: Head, now: int) -> None:
-        """A job that was to be started is over, or runs already: its tenant has had its turn all the same."""
+        """A job that was to be started was canceled: its tenant has had its turn all the same."""
         if head.lane == BULK:
             self.pace.took_turn(head, now)
 
@@ -199,6 +199,8 @@ class InFlight:
                 self._take_over(item)
         self._others = others
         self.pace.hear([(item["told_at"], item.get("pace")) for item in found.values()], now)
+        turns = {name: (item["told_at"], item.get("turns", {})) for name, item in found.items()}
+        self.pace.fair.hear(turns, self.process, now)
         if self._own or self._told or now < self._pressed_until:
             self._tell(now)
         self._limit = self._limit_of(limit, now)
@@ -241,7 +243,7 @@ class InFlight:
             self._own.update({job_id: Started(lane, tenant, item["told_at"], None) for job_id in ids})
 
     def _tell(self, now: int) -> None:
-        ids, pace = frozenset(self._own), self.pace.told()
+        ids, pace = frozenset(self._own), self.pace.told(now)
         if ids == self._told and not self.pace.governs(now) and now - self._told_at < TELL_MS:
             return
         jobs: dict[str, list[str]] = {}
@@ -250,6 +252,8 @@ class InFlight:
         item = {"pk": PK, "sk": self.process, "jobs": jobs, "told_at": now, "expires_at": now // 1000 + EXPIRES_S}
         if pace:
             item["pace"] = pace
+        if turns := self.pace.fair.told(now):
+            item["turns"] = turns
         as_known = If("rev", "=", self._rev) if self._rev else If("pk", "absent")
         try:
             self.database.write(Put("ledger", item | {"rev": self._rev + 1}, (as_known,)))

@@ -20,6 +20,7 @@ from broker.consequences import SUCCEEDED
 from broker.errors import Throttled
 from broker.jobs import rates
 from broker.jobs.blame import Blame
+from broker.jobs.calls import OF_KEY
 from broker.jobs.fair_share import FairShare
 from broker.jobs.flows import AHEAD_MS, Flow
 from broker.jobs.head import BULK, Head
@@ -33,6 +34,12 @@ MOST_FLOWS, MOST_TOLD = 200, 20
 
 ACTIVE_MS = 5_000
 """Processes that told something within so long share what may be let through."""
+
+TELLS_MS = 3_000
+"""Who begins has told something after so long."""
+
+READERS = 3
+"""Processes of dispatch that read the bulk lane side by side, as the template has them."""
 
 FORGET_MS, FORGET_UNLEARNT_MS = 600_000, 60_000
 """What nobody has used for so long is forgotten."""
@@ -63,14 +70,18 @@ class Pace:
 
     fair: FairShare = field(default_factory=FairShare)
     chance: Callable[[], float] = random.random
+    readers: int = 1
+    """Processes that may read the lane, as long as it is not known how many do."""
     flows: OrderedDict[str, Flow] = field(default_factory=OrderedDict)
     """By model, `model#tenant`, or task and model that was asked for while it is not known which answers; who was used
     last is the last."""
     kinds: Kinds = field(default_factory=Kinds)
     _blame: Blame = field(default_factory=Blame)
     _active: int = 1
-    _lacks: Flow | None = None
-    """What the last job was left for."""
+    _heard: tuple[int, int] = (0, 0)
+    """Since when the others are heard, and when they last were."""
+    _lacks: str | None = None
+    """The flow that the last job was left for."""
     _doubtful: set[str] = field(default_factory=set)
     """Models that refused something since it was last decided."""
 
@@ -84,9 +95,9 @@ class Pace:
         for name in self._names(head):
             flow = self._flow(name, now)
             is_next = self.fair.is_next(name, head.tenant, now)
-            if not (is_next and flow.lets_through(now, self._active, self.chance)):
+            if not (is_next and flow.lets_through(now, self._sharing(now), self.chance)):
                 self.fair.left(name, head.tenant, now)
-                self._lacks = flow
+                self._lacks = name
                 return False
         return True
 
@@ -94,8 +105,10 @@ class Pace:
         """In how many seconds the job that was left last is looked at again; None where it was not for a rate."""
         if self._lacks is None:
             return None
-        turn_ms = self._lacks.turn_ms(head.tenant, now, self._active)
-        return max(LEAST_AGAIN_S, turn_ms / 1000 * (1 - chance / SPREAD))
+        turn_ms = self.flows[self._lacks].turn_ms(head.tenant, now, self._sharing(now), chance)
+        seconds = max(LEAST_AGAIN_S, turn_ms / 1000 * (1 - chance / SPREAD))
+        self.fair.comes_back(self._lacks, head.tenant, now + round(seconds * 1000))
+        return seconds
 
     def left_without_room(self, head: Head, now: int) -> None:
         """A job of the bulk lane was left because as many run as may."""
@@ -135,7 +148,7 @@ class Pace:
         self.kinds.went_to(kind, answered[-1] if answered else asked[0]["m"], answered=bool(answered))
         for model in {call["m"] for call in asked}:
             mine = [call for call in asked if call["m"] == model]
-            refused = [call for call in mine if call.get("o") == Throttled.__name__]
+            refused = _refused(mine)
             if flow := self.flows.get(model):
                 before = flow.met.get(job_id)
                 pause = max((call.get("t", 0) * 1000 for call in refused), default=0)
@@ -144,7 +157,7 @@ class Pace:
                     self._doubtful.add(model)
                     flow.refused(now)
                 self._blame.count(model, kind[0], started_at, before, refused=bool(refused))
-                flow.read_limits(mine, now)
+                flow.read_limits([call for call in mine if OF_KEY not in call], now)
 
     def ended(self, charge: Charge, head: Item | None, now: int) -> None:
         """A job has ended: what it took counts in place of what had been expected.
@@ -191,6 +204,8 @@ class Pace:
     def hear(self, told: Sequence[tuple[int, Any]], now: int) -> None:
         """What the other processes told, each with the time when it did."""
         self._active = 1 + sum(bool(flows) and 0 <= now - at < ACTIVE_MS for at, flows in told)
+        since, last = self._heard
+        self._heard = since if 0 <= now - last < ACTIVE_MS else now, now
         known: dict[str, list[Told]] = {}
         for at, flows in told:
             for name, values in (flows or {}).items():
@@ -209,12 +224,18 @@ class Pace:
             flow.others = sum(each.calls for each in same), sum(each.tokens for each in same)
             flow.others_through = sum(each.through for each in known.get(name, ()))
 
-    def told(self) -> dict[str, list[int]]:
+    def told(self, now: int) -> dict[str, list[int]]:
         """What the other processes are to know."""
-        used = [(name, flow) for name, flow in self.flows.items() if flow.calls or flow.decision.learnt]
-        return {name: flow.told() for name, flow in used[-MOST_TOLD:]}
+        told = {name: flow.told() for name, flow in self.flows.items() if flow.is_to_be_told(now)}
+        return dict(list(told.items())[-MOST_TOLD:])
 
     # ------------------------------------------------------------ what is known
+
+    def _sharing(self, now: int) -> int:
+        """Processes that share what may be let through: as were heard, once all had the time to tell."""
+        since, last = self._heard
+        is_heard = since + TELLS_MS <= now < last + ACTIVE_MS
+        return self._active if is_heard else max(self._active, self.readers)
 
     def _names(self, head: Head) -> list[str]:
         kind = _kind(head)
@@ -268,3 +289,12 @@ def _is_believed(flow: Flow, now: int) -> bool:
 
 def _is_over(flow: Flow, now: int) -> bool:
     return now - flow.used_at >= (FORGET_MS if flow.decision.learnt else FORGET_UNLEARNT_MS)
+
+
+def _refused(mine: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of a job's calls of one model that were refused for its rate.
+
+    Where a model has several keys, one that has had what it may is not the model, as long as another is asked.
+    """
+    refused = [call for call in mine if call.get("o") == Throttled.__name__]
+    return [] if OF_KEY in mine[-1] and mine[-1].get("o") != Throttled.__name__ else refused

@@ -39,9 +39,12 @@ def start(
     if told and now < told.deadline_at and not in_flight.admits(told, now, was_left=LEFT in message):
         again_s = in_flight.again_s(told, now)
         return Left(message_id, message, told, receives, waits_since(told, message, now), again_s)
-    head = dispatch(jobs, workflows, message["job_id"], message_id, now, known_of(message, receives))
+
+    def canceled() -> None:
+        if told:
+            in_flight.came_to_nothing(told, now)
+
+    head = dispatch(jobs, workflows, message["job_id"], message_id, now, known_of(message, receives), canceled)
     if head is not None:
         in_flight.started(head, now)
-    elif told:
-        in_flight.came_to_nothing(told, now)
     return head

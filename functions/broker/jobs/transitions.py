@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from broker.errors import Conflict, NotCancelable, Throttled
-from broker.jobs.calls import Facts, together
+from broker.errors import Conflict, CredentialRejected, NotCancelable, Throttled
+from broker.jobs.calls import OF_KEY, Facts, together
 from broker.jobs.head import BULK, Head, Status
 
 LAST_CHANCE_MS = 90_000
@@ -147,8 +147,10 @@ def is_unfinished(head: Head, run: int, *, answered: bool) -> bool:
 def is_refused(head: Head, run: int) -> bool:
     """True where a job of the bulk lane asked models that took no call more, at no cost, and may ask again later."""
     asked = [call for call in head.calls_of(run).values() if "w" not in call]
-    refused = all(call.get("o") == Throttled.__name__ and not call["c"] for call in asked)
-    return head.lane == BULK and bool(asked) and refused and len(together(head.calls, run)) < MOST_KEPT
+    rejected = [call for call in asked if OF_KEY in call and call.get("o") == CredentialRejected.__name__]
+    rest = [call for call in asked if call not in rejected]  # the model has other keys than those
+    refused = all(call.get("o") == Throttled.__name__ and not call["c"] for call in rest)
+    return head.lane == BULK and bool(rest) and refused and len(together(head.calls, run)) < MOST_KEPT
 
 
 def put_back(

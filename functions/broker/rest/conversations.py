@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from broker.clock import new_job_id, now_ms
+from broker.context.changing import turn_made_of, turn_with
 from broker.context.conversations import MOST_TOKENS, MOST_TURNS, KeptTurn, Turn
 from broker.context.fitting import Message
 from broker.context.listing import listing
@@ -22,7 +23,6 @@ from broker.guardrails.placeholders import restored
 from broker.jobs.media_references import check_media
 from broker.jobs.request import parse_request, stored_form
 from broker.rest.http import Reply, Request
-from broker.token_estimates import estimate_message
 
 if TYPE_CHECKING:
     from broker.rest.api import Api
@@ -38,7 +38,7 @@ _ITEM = re.compile("[a-z]+_([0-9a-f]{32})(?:_.*)?")
 Json = dict[str, Any]
 
 
-def create(api: "Api", request: Request) -> Reply:
+def create_conversation(api: "Api", request: Request) -> Reply:
     """`POST /conversations`."""
     now, made = now_ms(), made_by(request.json())
     messages, metadata = _checked(made, request, api.inbox)
@@ -49,12 +49,12 @@ def create(api: "Api", request: Request) -> Reply:
     return Reply(200, conversation_of(conversation, now, metadata))
 
 
-def retrieve(api: "Api", request: Request) -> Reply:
+def get_conversation(api: "Api", request: Request) -> Reply:
     """`GET /conversations/{id}`."""
     return Reply(200, _shown(api, request, now_ms()))
 
 
-def update(api: "Api", request: Request) -> Reply:
+def change_conversation(api: "Api", request: Request) -> Reply:
     """`POST /conversations/{id}`: other metadata."""
     now, given = now_ms(), metadata_of(request.json())
     _, metadata = _checked(Made([], {}, given), request, api.inbox)
@@ -64,13 +64,13 @@ def update(api: "Api", request: Request) -> Reply:
     return Reply(200, conversation_of(request.path["id"], created_at, metadata))
 
 
-def delete(api: "Api", request: Request) -> Reply:
+def delete_conversation(api: "Api", request: Request) -> Reply:
     """`DELETE /conversations/{id}`: erases its turns, whether there are any or not."""
     _erase(api, request)
     return Reply(200, {"id": request.path["id"], "object": "conversation.deleted", "deleted": True})
 
 
-def add_items(api: "Api", request: Request) -> Reply:
+def add_conversation_items(api: "Api", request: Request) -> Reply:
     """`POST /conversations/{id}/items`."""
     now, made = now_ms(), added_by(request.json())
     messages, _ = _checked(made, request, api.inbox)
@@ -82,7 +82,7 @@ def add_items(api: "Api", request: Request) -> Reply:
     return Reply(200, page_of(data, limit=len(data), after=None, order="asc", most=len(data)))
 
 
-def list_items(api: "Api", request: Request) -> Reply:
+def list_conversation_items(api: "Api", request: Request) -> Reply:
     """`GET /conversations/{id}/items`."""
     now, query = now_ms(), request.query
     turns = _turns(api, request, now)
@@ -93,12 +93,12 @@ def list_items(api: "Api", request: Request) -> Reply:
     return Reply(200, page_of(items, limit=limit, after=query.get("after"), order=order))
 
 
-def get_item(api: "Api", request: Request) -> Reply:
+def get_conversation_item(api: "Api", request: Request) -> Reply:
     """`GET /conversations/{id}/items/{item_id}`."""
     return Reply(200, _item(api, request, now_ms())[1])
 
 
-def delete_item(api: "Api", request: Request) -> Reply:
+def delete_conversation_item(api: "Api", request: Request) -> Reply:
     """`DELETE /conversations/{id}/items/{item_id}`: no later job is told of it; the conversation as it is then."""
     for _ in range(TRIES):
         now = now_ms()
@@ -109,9 +109,7 @@ def delete_item(api: "Api", request: Request) -> Reply:
         if not left:
             api.conversations.erase_turn(*conversation, kept.job_id)
             break
-        tokens = min(sum(map(estimate_message, left)), kept.tokens - 1)
-        turn = Turn(kept.job_id, kept.at, tokens, left, kept.mapping(), kept.model)
-        if api.conversations.change(*conversation, kept, turn):
+        if api.conversations.change(*conversation, kept, turn_with(kept, left)):
             break
     else:
         raise NotCancelable("Others change this turn at the same moment.", code="busy", param="item_id", retry_after=1)
@@ -121,14 +119,14 @@ def delete_item(api: "Api", request: Request) -> Reply:
 
 
 def list_turns(api: "Api", request: Request) -> Reply:
-    """`GET /turns/{id}`: the turns of a conversation, newest first."""
+    """`GET /conversations/{id}/turns`: the turns of a conversation, newest first."""
     asked: Json = {"limit": request.number("limit", 20), "cursor": request.query.get("cursor") or None}
     asked |= {"now": now_ms(), "filled": request.may_see_values()}
     return Reply(200, listing(api.conversations, request.tenant, request.path["id"], **asked))
 
 
 def erase_turns(api: "Api", request: Request) -> Reply:
-    """`DELETE /turns/{id}`: erases a conversation, whether there is one or not."""
+    """`DELETE /conversations/{id}/turns`: erases a conversation, whether there is one or not."""
     _erase(api, request)
     return Reply(204, None)
 
@@ -150,7 +148,7 @@ def _checked(made: Made, request: Request, inbox: str) -> tuple[list[Json], dict
 
 
 def _add(api: "Api", tenant: str, conversation: str, messages: list[Json], now: int) -> Turn:
-    turn = Turn(new_job_id(now), now, sum(map(estimate_message, messages)), list(messages))
+    turn = turn_made_of(messages, now)
     api.conversations.add(tenant, conversation, turn, now // 1000 + KEPT_S)
     return turn
 

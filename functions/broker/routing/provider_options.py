@@ -11,6 +11,7 @@ from typing import Any
 
 from broker.errors import InvalidRequest
 from broker.routing.model import Model
+from broker.routing.unsent import unsent
 
 REFUSE = "refuse"
 
@@ -43,6 +44,8 @@ def check_known(request: Mapping[str, Any], models: Iterable[Model]) -> None:
     Raises:
         InvalidRequest: it names the first that none does.
     """
+    if refuses(request) and (places := unsent(request)):
+        raise InvalidRequest(f"{places[0]}: no model takes it", code="unsupported", param=places[0])
     if not request.get("provider_options"):
         return
     known = {

@@ -21,6 +21,7 @@ from broker.providers.wire.sending import watched
 from broker.routing.credentials import Credential
 from broker.routing.model import Model
 from broker.routing.provider_options import not_taken, refuses
+from broker.routing.unsent import unsent
 from broker.steps.admitting import Admission
 from broker.steps.context import Run
 from broker.steps.keys import Left, left_after
@@ -128,7 +129,7 @@ class Exchange:
         since = head.calls[key].get("s")
         latency = now_ms() - since if since else round((time.monotonic() - began) * 1000)
         facts = facts_of(head.calls[key], model, answer, failure, latency, plan.operation)
-        if dropped := [*not_taken(model, asked), *watch.dropped]:
+        if dropped := [*not_taken(model, asked), *watch.dropped, *unsent(asked)]:
             facts["dropped"] = dropped
         if plan.question:
             facts["question"] = plan.question

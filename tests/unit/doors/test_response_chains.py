@@ -8,6 +8,7 @@ from broker.clock import now_ms
 from broker.context import chains
 from broker.errors import BadOutput
 from broker.jobs.store import REDACTED, REQUEST
+from broker.storage import Unread
 
 from tests.unit.doors.case import answering, says, sent
 from tests.unit.rest_door import Door
@@ -133,6 +134,21 @@ def test_a_part_that_was_erased_or_is_over_is_told_no_more(client: openai.OpenAI
     ends = [part["expires_at"] for part in request["history"]["chain"]]
     known = chains.Chains(door.world.jobs, door.world.payloads)
     assert [len(known.before(request, at * 1000)) for at in (min(ends) - 1, max(ends))] == [2, 0]
+
+
+def test_where_it_is_not_known_what_was_erased_nothing_is_told(
+    client: openai.OpenAI, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = say(client, "1")
+    second = say(client, "2", previous_response_id=first.id)
+
+    def busy(*_: Any) -> Any:
+        raise Unread("jobs")
+
+    monkeypatch.setattr(door.world.jobs, "erased", busy)
+    with pytest.raises(openai.InternalServerError) as refused:
+        say(client.with_options(max_retries=0), "3", previous_response_id=second.id)
+    assert (refused.value.status_code, refused.value.code) == (503, "busy")
 
 
 def test_a_chain_is_read_at_once_however_long_it_is(client: openai.OpenAI, door: Door) -> None:

@@ -5,17 +5,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ministack.services import apigateway
+from ministack.services import apigateway, lambda_svc
 
 from local.emulator.rewriting import DoesNotFit
-from local.emulator.sockets import patch
+from local.emulator.sockets import OF_HTTP_APIS, patch
 
 
 @pytest.fixture
 def restored() -> Iterator[None]:
-    shipped = apigateway._invoke_ws_lambda, apigateway.handle_websocket
+    names = ("_invoke_ws_lambda", "handle_websocket", "_authorize_ws_connect", "run_reentrant")
+    shipped = {name: getattr(apigateway, name) for name in names}
     yield
-    apigateway._invoke_ws_lambda, apigateway.handle_websocket = shipped
+    for name, each in shipped.items():
+        setattr(apigateway, name, each)
 
 
 def accepted(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -58,6 +60,36 @@ def test_another_ministack_is_told_of(monkeypatch: pytest.MonkeyPatch, restored:
     monkeypatch.setattr(apigateway, "handle_websocket", handle_websocket)
     with pytest.raises(DoesNotFit):
         patch()
+
+
+FAILED = {"error": True, "body": {"errorType": "Exception", "errorMessage": "Unauthorized"}}
+
+
+@pytest.mark.parametrize(
+    ("result", "refusal"),
+    [
+        (FAILED, (401, "Unauthorized")),
+        (FAILED | {"body": {"errorMessage": "Task timed out"}}, (500, "")),
+        (FAILED | {"body": "?"}, (500, "")),
+        ({"body": {"policyDocument": None}}, (500, "")),
+    ],
+)
+def test_an_authorizer_that_says_unauthorized_is_answered_so(
+    monkeypatch: pytest.MonkeyPatch, restored: None, result: dict[str, Any], refusal: tuple[int, str]
+) -> None:
+    async def run_reentrant(*given: Any, **named: Any) -> dict[str, Any]:
+        return result
+
+    monkeypatch.setattr(apigateway, "run_reentrant", run_reentrant)
+    monkeypatch.setitem(
+        apigateway._authorizers, "api", {"a": {"authorizerUri": "arn", "identitySource": list(OF_HTTP_APIS)}}
+    )
+    monkeypatch.setattr(lambda_svc, "_get_func_record_for_ref_in_scope", lambda *given, **named: ({}, {}, "f"))
+    monkeypatch.setattr(lambda_svc, "_execution_record_for_config", lambda *given: {})
+    patch()
+    place = {"stage": "v1", "connectionId": "c"}
+    asked = apigateway._authorize_ws_connect("api", {"authorizerId": "a"}, place, {}, {}, "000000000000", "us-east-1")
+    assert asyncio.run(asked) == (refusal, None)
 
 
 def test_it_fits_what_is_shipped(restored: None) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from broker.cached_input import CachedInput
 from broker.errors import Refused, Unavailable
 from broker.packed_numbers import Vectors
+from broker.providers.openai.thinking import reasoned_in, thoughts_of, written
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange, failures, reasoning, saying
 from broker.providers.wire.base import Answer, Call
@@ -86,7 +87,7 @@ def chat(call: Call, service: OpenAIService) -> Answer:
     history = prepare(plain, service.dialect, links=service.links, said=chats.instruction(plain, natively=True))
     asked = beside(request(plain, service, history), call.extra)
     reply = _post(call, service, "chat/completions", asked, places=history.in_place(call))
-    tokens, reasoned = (_tokens(reply, "prompt_tokens"), _written(reply)), _reasoned(reply)
+    tokens, reasoned = (_tokens(reply, "prompt_tokens"), written(reply)), reasoned_in(reply)
     cached = _cached(reply)
     with exchange.charged(tokens, cached):
         choice = exchange.first(reply.body, "choices")
@@ -97,7 +98,7 @@ def chat(call: Call, service: OpenAIService) -> Answer:
     if wraps:
         text = unwrapped(saying.json_of(saying.shown(text, finish))) or text
     facts = exchange.facts(reply)
-    told = reasoning.Thinking(_thoughts(message), reasoned)
+    told = reasoning.Thinking(thoughts_of(message), reasoned)
     answer = chats.answer(
         call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts, cached=cached, thinking=told
     )
@@ -254,18 +255,6 @@ def _text(content: Any) -> str:
     return content or ""
 
 
-def _thoughts(message: Json) -> list[Json]:
-    """What a server says that the model thought: beside the text, or in parts of it."""
-    content = message.get("content")
-    parts = [part.get("thinking") for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    beside = [message.get(name) for name in ("reasoning_content", "reasoning")]
-    texts = [
-        "".join(str(exchange.field(each, "text") or "") for each in part) for part in parts if isinstance(part, list)
-    ]
-    said = next((each for each in [*beside, *parts] if isinstance(each, str) and each.strip()), None)
-    return [reasoning.thought(each) for each in [*([said] if said else []), *texts] if each.strip()]
-
-
 def _tool_calls(message: Json) -> list[Json]:
     """The calls of a message, or the one that it has in the format's older form."""
     given = message.get("tool_calls")
@@ -280,19 +269,6 @@ def _tool_call(given: Any) -> Json:
     if not isinstance(function, dict) or "arguments" not in function:
         bad("The model's tool call is malformed.")
     return {"id": given.get("id"), "name": function.get("name"), "arguments": function["arguments"]}
-
-
-def _reasoned(reply: ProviderReply) -> int | None:
-    return exchange.counted(exchange.field(reply.body, "usage", "completion_tokens_details", "reasoning_tokens"))
-
-
-def _written(reply: ProviderReply) -> int | None:
-    """Tokens that went out; some servers count what was thought beside them, which their sum of all tells."""
-    read, written, whole = (_tokens(reply, f"{name}_tokens") for name in ("prompt", "completion", "total"))
-    beside = _reasoned(reply)
-    if beside and written is not None and whole is not None and whole == (read or 0) + written + beside:
-        return written + beside
-    return written
 
 
 def _cached(reply: ProviderReply) -> CachedInput:
