@@ -105,8 +105,7 @@ class Batch:
     """Of `max_cost`: what rows have cost, and may cost that have not ended."""
     settled: int = 0
     """The part of it that was paid."""
-    holds: dict[str, int] = field(default_factory=dict)
-    """Its tokens, by the bucket that counts those of its tenant (`rows.enqueuing`); given back when it has ended."""
+    holds: dict[str, int] = field(default_factory=dict)  # its tokens, by the tenant's bucket of them (`rows.enqueuing`)
     error: dict[str, Any] | None = None  # why it failed as a whole
     output: dict[str, Any] = field(default_factory=dict)
     """Where its results are, once they are."""
