@@ -18,7 +18,7 @@ MARK = "cache_control"
 def longest_asked(request: Mapping[str, Any]) -> str | None:
     """For how long a stored request wants anything kept, `SHORT` or `LONG`; None where it does not ask for it."""
     given = request.get("input", {})
-    found = {each[MARK].get("ttl", SHORT) for each in _holders(given) if each.get(MARK)}
+    found = {each[MARK].get("ttl", SHORT) for each in _holders(given) if isinstance(each, Mapping) and each.get(MARK)}
     if (wish := request.get("prompt_cache")) is not None:
         found.add(SHORT if wish.get("ttl", SHORT) == SHORT else LONG)
     return max(found, key=(SHORT, LONG).index, default=None)
@@ -29,7 +29,8 @@ def _holders(given: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from given.get("tools") or ()
     for message in given.get("messages") or ():
         yield message
-        yield from message.get("tool_calls") or ()
+        if message.get("role") == "assistant":
+            yield from message.get("tool_calls") or ()
         content = message.get("content")
         yield from content if isinstance(content, list) else ()
 

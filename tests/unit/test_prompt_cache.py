@@ -80,6 +80,13 @@ def test_marks_may_stand_wherever_there_is_something_to_keep() -> None:
     assert longest_asked(request(said(None))) is None
 
 
+@pytest.mark.parametrize("calls", ["0", ["0"], [{"cache_control": 5}], {"cache_control": LONG}])
+def test_what_a_user_calls_so_is_no_mark(calls: Any) -> None:
+    kept = request({"role": "user", "content": "Hi", "tool_calls": calls})
+    assert longest_asked(kept) is None
+    assert ask(kept, tokens=10).worst(Model.from_item(a_model("small", provider="anthropic", **PRICES)))
+
+
 def test_each_token_of_a_prompt_is_priced_once() -> None:
     model = Model.from_item(a_model("small", price_out=0, **PRICES))
     assert model.cost(1000, 0) == 100_000

@@ -82,6 +82,17 @@ class Fields:
             refuse(self.place(name), "it has to be a text", "invalid_field")
         return value
 
+    def needed_text(self, name: str) -> str:
+        """A text that has to be there.
+
+        Raises:
+            InvalidRequest: it is missing, or something else.
+        """
+        value = self.text(name)
+        if value is None:
+            refuse(self.place(name), "it is needed", "invalid_field")
+        return value
+
     def each(self, name: str) -> list[tuple[str, Any]]:
         """The entries of a list with their places; none where it is not there.
 

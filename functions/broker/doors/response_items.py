@@ -143,7 +143,7 @@ def _parts(content: Any, place: str) -> Iterator[Json]:
                 part.only("logprobs", [])
                 yield {"type": "text", "text": part.need("text")} | breakpoint_of(part)
             case "refusal":
-                yield {"refusal": str(part.need("refusal"))}
+                yield {"refusal": part.needed_text("refusal")}
             case "input_image":
                 if part.take("file_id") is not None:
                     refuse(f"{at}.file_id", "it is not supported: give an image_url")

@@ -58,8 +58,9 @@ def _marks(given: Any) -> Iterator[tuple[str, CacheControl]]:
         if isinstance(message.content, list):
             for which, part in enumerate(message.content):
                 yield from _mark(part, f"{place}.content.{which}")
-        for which, call in enumerate(getattr(message, "tool_calls", None) or ()):
-            yield from _mark(call, f"{place}.tool_calls.{which}")
+        if message.role == "assistant":  # what another has of that name, nobody looked at
+            for which, call in enumerate(message.tool_calls or ()):
+                yield from _mark(call, f"{place}.tool_calls.{which}")
         yield from _mark(message, place)
 
 

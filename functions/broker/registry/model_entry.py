@@ -43,7 +43,7 @@ SecretName = Annotated[
     str,
     Spelled(
         "^[A-Za-z0-9/_+=.@-]{1,256}$",
-        "it has to be the name of a secret: up to 256 letters, digits and '/_+=.@-'",
+        "it has to be the name of a secret, as Secrets Manager takes it, in 256 characters at most",
     ),
 ]
 

@@ -8,7 +8,7 @@ import pytest
 from broker.errors import BrokerError
 from broker.guardrails.untrusted import marked
 from broker.jobs.request import parse_request, stored_form
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 
 from tests.unit.dialects.base import Dialect, Json
 from tests.unit.dialects.requests import histories, tools
@@ -50,6 +50,7 @@ def stored(messages: list[Json], more: Json, **others: Any) -> Json:
         raise
 
 
+@settings(max_examples=40)
 @given(messages=histories(), more=tools())
 def test_one_more_turn_begins_with_all_that_was_sent(
     server: ProviderServer, dialect: Dialect, messages: list[Json], more: Json

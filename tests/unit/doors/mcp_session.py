@@ -17,7 +17,10 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from pydantic import ConfigDict, Field
 
-WORK = {"input": {"text": "Hello"}, "parameters": {"max_output_tokens": 50}}
+WORK = {
+    "input": {"text": "Summarize: The lamp needed nobody. The keeper slept."},
+    "parameters": {"max_output_tokens": 50},
+}
 
 
 class MadeTask(types.Result):
@@ -78,7 +81,9 @@ async def main(url: str, key: str, mode: str) -> dict[str, Any]:
         transport = streamable_http_client(url, http_client=http)
         kind = "legacy" if mode == "legacy" else "auto"
         async with Client(transport, mode=kind, extensions=[tasks] if mode == "tasks" else []) as client:
-            listed = await client.list_tools()
+            listed = [*(page := await client.list_tools()).tools]
+            while page.next_cursor:
+                listed += (page := await client.list_tools(cursor=page.next_cursor)).tools
             prompt = await client.call_tool("run_prompt_summarize", {"document": "The lamp needed nobody."})
             made = await client.call_tool("submit_job", {**WORK, "wait_seconds": 20})
             job = made.structured_content or {}
@@ -96,7 +101,7 @@ async def main(url: str, key: str, mode: str) -> dict[str, Any]:
                 "version": client.protocol_version,
                 "server": client.server_info.name if client.server_info else None,
                 "instructions": bool(client.instructions),
-                "tools": [tool.name for tool in listed.tools],
+                "tools": [tool.name for tool in listed],
                 "prompt": _text(prompt),
                 "job": job,
                 "answer": _text(looked),

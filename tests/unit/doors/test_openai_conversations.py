@@ -1,5 +1,6 @@
 """Conversations and their items, as OpenAI's own package makes, reads, changes and erases them."""
 
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -7,6 +8,7 @@ import pytest
 from broker.context.conversations import Turn, turn_of
 from broker.jobs.head import Status
 from broker.jobs.store import REQUEST
+from broker.rest import conversations
 
 from tests.unit.doors.case import answering, says, sent
 from tests.unit.rest_door import Door
@@ -206,3 +208,26 @@ def test_our_own_form_has_a_path_of_its_own(client: openai.OpenAI, door: Door) -
     assert door("DELETE", "/conversations/{id}/turns", job_id=made.id).status == 204
     with pytest.raises(openai.NotFoundError):
         client.conversations.retrieve(made.id)
+
+
+def test_items_are_those_that_a_next_response_can_be_told_of(
+    client: openai.OpenAI, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = client.conversations.create()
+    for number in range(4):
+        client.conversations.items.create(made.id, items=[user(f"{number}")])
+    monkeypatch.setattr(conversations, "MOST_TURNS", 3)
+    assert texts(client, made.id) == ["3", "2", "1"]
+    newest = door.turns.newest("acme", made.id, limit=2, now=0)
+    monkeypatch.setattr(conversations, "MOST_TOKENS", sum(kept.tokens for kept in newest))
+    assert texts(client, made.id) == ["3", "2"]
+
+
+def test_what_is_added_is_kept_for_thirty_days_after_the_last_change(client: openai.OpenAI, door: Door) -> None:
+    made = client.conversations.create(items=[user("x")])
+    record, (kept,) = door.turns.record("acme", made.id, 0), door.turns.newest("acme", made.id, limit=9, now=0)
+    assert record and record.expires_at == kept.expires_at == record.created_at // 1000 + 30 * 86_400
+    door.turns.keep_record("acme", made.id, replace(record, expires_at=record.expires_at - 86_400))
+    client.conversations.items.create(made.id, items=[user("y")])
+    again = door.turns.record("acme", made.id, 0)
+    assert again and again.expires_at >= record.expires_at and again.created_at == record.created_at
