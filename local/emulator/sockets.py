@@ -59,7 +59,7 @@ def patch() -> None:
             taken = _taken.get() if message["type"] == "websocket.accept" else None
             await send({**message, "subprotocol": taken} if taken else message)
 
-        await handle(scope, receive, accepting, *more, **named)
+        await handle(with_subprotocols(scope), receive, accepting, *more, **named)
 
     async def run_reentrant(*given: Any, **named: Any) -> Any:
         result = await run(*given, **named)
@@ -80,6 +80,14 @@ def patch() -> None:
     apigateway._authorize_ws_connect = authorize_ws_connect
     apigateway._invoke_ws_lambda = invoke_ws_lambda
     apigateway.handle_websocket = handle_websocket
+
+
+def with_subprotocols(scope: dict[str, Any]) -> dict[str, Any]:
+    """A handshake with the header of the subprotocols that it offers, which the server has taken out of the others."""
+    headers, offered = list(scope.get("headers", [])), scope.get("subprotocols")
+    if not offered or any(name.lower() == HEADER.encode() for name, _ in headers):
+        return scope
+    return {**scope, "headers": [*headers, (HEADER.encode(), ", ".join(offered).encode("latin-1"))]}
 
 
 def error_of(result: Any) -> str | None:

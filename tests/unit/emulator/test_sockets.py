@@ -8,7 +8,7 @@ import pytest
 from ministack.services import apigateway, lambda_svc
 
 from local.emulator.rewriting import DoesNotFit
-from local.emulator.sockets import OF_HTTP_APIS, patch
+from local.emulator.sockets import OF_HTTP_APIS, patch, with_subprotocols
 
 
 @pytest.fixture
@@ -60,6 +60,15 @@ def test_another_ministack_is_told_of(monkeypatch: pytest.MonkeyPatch, restored:
     monkeypatch.setattr(apigateway, "handle_websocket", handle_websocket)
     with pytest.raises(DoesNotFit):
         patch()
+
+
+def test_the_subprotocols_that_are_offered_are_a_header_once() -> None:
+    header = (b"sec-websocket-protocol", b"broker.v1, bearer.x")
+    offered = {"headers": [(b"host", b"h")], "subprotocols": ["broker.v1", "bearer.x"]}
+    made = with_subprotocols(offered)
+    assert made["headers"] == [(b"host", b"h"), header]
+    assert with_subprotocols(made) == made
+    assert with_subprotocols({"headers": [], "subprotocols": []}) == {"headers": [], "subprotocols": []}
 
 
 FAILED = {"error": True, "body": {"errorType": "Exception", "errorMessage": "Unauthorized"}}
