@@ -17,6 +17,7 @@ from broker.batches.ports import ResultKind
 from broker.batches.results.assembling import Assemble
 from broker.batches.results.collecting import Collect
 from broker.batches.results.folding import Fold
+from broker.batches.results.pieces import Source
 from broker.batches.rows.counting import Count
 from broker.batches.rows.duplicates import Duplicates
 from broker.batches.rows.planning import Plan
@@ -96,12 +97,15 @@ class DiskResults:
         with self._path(shard, kind).open("wb") as file:
             file.writelines(parts)
 
-    def parts(self, batch_id: str, shards: int, kind: ResultKind) -> Iterator[bytes]:
+    def parts(
+        self, batch_id: str, shards: int, kind: ResultKind, since: tuple[int, int] = (0, 0)
+    ) -> Iterator[tuple[int, bytes]]:
         """See `Results.parts`."""
-        for shard in range(shards):
+        for shard in range(since[0], shards):
             with self._path(shard, kind).open("rb") as file:
+                file.seek(since[1] if shard == since[0] else 0)
                 while part := file.read(PART):
-                    yield part
+                    yield shard, part
 
     def forget(self, batch_id: str, shards: int) -> None:
         """See `Results.forget`."""
@@ -132,10 +136,12 @@ class CheckedFiles:
         """See `Files.create`."""
         return place
 
-    def __call__(self, bucket: str, key: str, parts: Iterable[bytes], batch_id: str) -> None:
+    def __call__(
+        self, bucket: str, key: str, source: Source, batch_id: str, so_far: Any = None, time_left: Any = None
+    ) -> None:
         """See `WriteFile`."""
         last, rest, count = 0, b"", 0
-        for part in parts:
+        for part, _following in source.pieces(lambda number: PART):
             *whole, rest = (rest + part).split(b"\n")
             for line in whole:
                 number = int(line[len(b'{"line":') : line.index(b",")])

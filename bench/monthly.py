@@ -72,6 +72,17 @@ FREE = frozenset(
     }
 )
 
+NOT_BY_ITSELF = frozenset(
+    {
+        *(
+            f"AWS::ApiGatewayV2::{kind}"
+            for kind in ("Api", "Authorizer", "Integration", "Route", "RouteResponse", "Stage")
+        ),
+        *("AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"),
+    }
+)
+"""Of `Push`, which is off: a stack as these bills have it has none of them (`docs/push.md` says what it costs on)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:

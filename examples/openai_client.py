@@ -1,6 +1,7 @@
 """Asks with OpenAI's own package (`pip install openai`); only the base URL and the key are others."""
 
 import os
+import time
 
 from openai import OpenAI
 
@@ -12,7 +13,6 @@ print(f"{chat.model} says: {chat.choices[0].message.content}")
 
 response = client.responses.create(model="auto", input=text, background=True, metadata={"order": "17"})
 while response.status in ("queued", "in_progress"):
-    response = client.responses.retrieve(
-        response.id, extra_query={"wait": 20}
-    )  # a long poll, not a loop without a pause
+    time.sleep(1)
+    response = client.responses.retrieve(response.id, extra_query={"wait": 20})  # a long poll
 print(f"{response.id} is {response.status}: {response.output_text}")

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 import urllib.request
 from typing import Any
 
@@ -32,6 +33,8 @@ print(f"{job['id']} is {job['status']}")
 
 while job["ended_at"] is None:
     job = call(f"{job['urls']['get']}?wait=20")  # a long poll: it answers when the job ends, or after 20 seconds
+    if job["ended_at"] is None:
+        time.sleep(1)  # or sooner, where many of your calls wait
 
 print(f"{job['id']} {job['status']} by {job['model']} for {job['usage']['cost_usd']} $")
 if job["status"] != "succeeded":

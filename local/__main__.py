@@ -30,6 +30,10 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
+PARAMETERS = ("Push=on",)
+"""Of a developer's stack: what is not switched on by itself and costs nothing here, for the examples to have it."""
+
+
 def up(*, persist: bool, folder: Path = FOLDER, parameters: tuple[str, ...] = (), built: Path | None = None) -> Up:
     """Start, build, deploy (with parameters of the template, `Name=value`) and seed; repeats bring it up to date.
 
@@ -88,7 +92,7 @@ def main() -> int:
         return 0
     persist = os.environ.get("PERSIST", "0") == "1"
     try:
-        stack = up(persist=persist)
+        stack = up(persist=persist, parameters=PARAMETERS)
         if command == "demo":
             from local.demo import Demo, DemoFailed
 

@@ -1,6 +1,7 @@
 """A small client of the REST API, for the demo and the tests."""
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,9 +47,9 @@ class Client:
 
     def finished(self, job_id: str, waits: int = 6) -> dict[str, Any]:
         """Long-poll until the job has ended, at most so many times 20 seconds; gives it as it is then, in full."""
-        job: dict[str, Any] = {}
-        for _ in range(waits):
-            job = self.call("GET", f"/jobs/{job_id}?wait=20&include=route").body
-            if job.get("ended_at"):
-                break
-        return job
+        until = time.monotonic() + 20 * waits
+        while True:
+            job: dict[str, Any] = self.call("GET", f"/jobs/{job_id}?wait=20&include=route").body
+            if job.get("ended_at") or time.monotonic() > until:
+                return job
+            time.sleep(0.5)  # where as many wait as may, it is answered at once

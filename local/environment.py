@@ -30,6 +30,7 @@ def variables(stack: Running) -> dict[str, str]:
     """By their names, in the order in which they are shown."""
     return {
         "BROKER_URL": stack.outputs["ApiUrl"],
+        **({"BROKER_PUSH_URL": stack.outputs["PushUrl"]} if "PushUrl" in stack.outputs else {}),
         "BROKER_TENANT": "demo",
         "BROKER_API_KEY": stack.seeded.api_key,
         "BROKER_OTHER_API_KEY": stack.seeded.other_key,

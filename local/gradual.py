@@ -68,6 +68,12 @@ def gradual(template: Template, release: str) -> Template:
         elif _type(each) == "AWS::Serverless::StateMachine":
             given = each["Properties"]["DefinitionSubstitutions"]
             given.update({token: _alias_of(value, functions) for token, value in given.items()})
+        elif _type(each) in ("AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"):
+            each["Properties"]["FunctionName"] = _alias_of(each["Properties"]["FunctionName"], functions)
+        elif _type(each) in ("AWS::ApiGatewayV2::Authorizer", "AWS::ApiGatewayV2::Integration"):
+            uri = next(name for name in ("AuthorizerUri", "IntegrationUri") if name in each["Properties"])
+            named = each["Properties"][uri]["Fn::Sub"][1]
+            named["Function"] = _alias_of(named["Function"], functions)
         elif _type(each) in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
             _allow_aliases(each["Properties"], functions)
         elif _type(each) == "AWS::Serverless::Function":

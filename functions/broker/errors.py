@@ -39,6 +39,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from broker.cached_input import NOT_CACHED, CachedInput
+
 LONGEST_MESSAGE, LONGEST_NAME = 600, 200
 """Characters; of a longer message the end is kept: it counts what was left out or says what came last. A name is a code
 or a field's path."""
@@ -59,6 +61,7 @@ class BrokerError(Exception):
         retry_after: float | None = None,
         maybe_paid: bool = False,
         tokens: tuple[int, int] | None = None,
+        cached: CachedInput = NOT_CACHED,
         beside: dict[str, Any] | None = None,
     ) -> None:
         """Keep the facts.
@@ -70,6 +73,7 @@ class BrokerError(Exception):
             retry_after: seconds to wait before a repeat makes sense.
             maybe_paid: a provider may have done the work and charge for it, though no answer came of it.
             tokens: in and out, where its reply told what it charges for.
+            cached: of those in, what its prompt cache had to do with.
             beside: what else its public form says, by name.
         """
         message = shortened(_whole(message), LONGEST_MESSAGE)
@@ -80,7 +84,10 @@ class BrokerError(Exception):
         self.retry_after = retry_after
         self.maybe_paid = maybe_paid
         self.tokens = tokens
+        self.cached = cached
         self.beside = beside or {}
+        self.again = False
+        """True where the same model is to be asked at once: by another of its keys."""
 
     def facts(self) -> dict[str, str]:
         """The form kept on a job: `{"type", "code", "message"}`, and `param` where a field is at fault."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from broker.delivery.sending import Sent
     from broker.jobs.head import Head
     from broker.jobs.sweeping import Swept
+    from broker.push.connection import Connection
     from broker.steps.context import Run
 
 
@@ -61,7 +62,7 @@ def provider_called(head: "Head", facts: dict[str, Any]) -> None:
     line = {"message": "provider called", "job_id": head.id, "tenant": head.tenant}
     line |= {name: facts[name] for name in ("model", "outcome", "latency_ms", "paid")}
     line |= {name: facts[fact] for name, fact in OF_ANSWERS.items() if facts.get(fact)}
-    say(line | ({"call": len(head.calls)} if len(head.calls) > 1 else {}))
+    say(line | ({"call": head.calls_made} if head.calls_made > 1 else {}))
 
 
 def fault_noticed(what: str, job: "Head | Run", error: Exception) -> None:
@@ -111,6 +112,11 @@ def publishing_stopped(head: "Head", error: Exception) -> None:
     )
 
 
+def push_unsent(connection: "Connection", error: Exception | None) -> None:
+    """A connection missed something, and is closed for it; without an error, there was no time to try."""
+    warn("not pushed", tenant=connection.tenant, error=type(error).__name__ if error else "no time")
+
+
 def not_left_undone(head: "Head", error: Exception) -> None:
     """A provider may go on with work that nobody waits for, and charge for it, until it ends by itself."""
     warn("a provider could not be told to stop", job_id=head.id, tenant=head.tenant, error=type(error).__name__)
@@ -151,6 +157,8 @@ def job_ended(head: "Head") -> None:
     line |= {"outcome": head.status.value, "lane": head.lane}
     if head.error:
         line["error"] = head.error["code"]
+    if head.crossed:
+        line["crossed"] = {bucket.rpartition("/")[0].split(":")[1]: percent for bucket, percent in head.crossed.items()}
     if head.prompt:  # no dimension: versions have no end, and what came of each is counted in the ledger
         line["prompt"] = f"{head.prompt['id']}@{head.prompt['version']}"
     metric(

@@ -1,4 +1,4 @@
-"""Writes the published contract, `schemas/*.json`, from the models: `make schemas`.
+"""Writes the published contract, the files of `schemas/`, from the models: `make schemas`.
 
 No function loads this module. The same models give the same bytes, so a test can hold the files against them.
 """
@@ -11,9 +11,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from broker.batches.asking.request import BatchRequest
+from broker.contract.asyncapi import asyncapi
 from broker.contract.batches import Batch
 from broker.contract.common import Plain
 from broker.contract.errors import Error
+from broker.contract.event_schemas import DIALECT, event_documents, schema_registry
 from broker.contract.events import any_event
 from broker.contract.files import BatchLine, OpenAiBatchLine
 from broker.contract.openapi import openapi
@@ -22,7 +24,6 @@ from broker.contract.webhook_bodies import OpenaiWebhookBody, WebhookBody
 from broker.jobs.request import JobRequest
 from broker.registry.document import RegistryFile
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 VERSION = "1"
 """Of the contract; a change that breaks a reader makes it another."""
 
@@ -63,9 +64,10 @@ MODELS: dict[str, tuple[type[BaseModel], str, str]] = {
 
 
 def documents() -> dict[str, dict[str, Any]]:
-    """The contract, by file name."""
+    """The contract, by path below `schemas/`."""
     found = {f"{name}.json": _schema(name, *entry) for name, entry in MODELS.items()}
-    return found | {"openapi.json": openapi()}
+    of_events = {"asyncapi.json": asyncapi(), "events/registry.json": schema_registry()} | event_documents()
+    return found | {"openapi.json": openapi()} | of_events
 
 
 def _schema(name: str, model: type[BaseModel], title: str, description: str) -> dict[str, Any]:
@@ -85,10 +87,10 @@ def text(document: dict[str, Any]) -> str:
 
 def write(folder: Path) -> list[Path]:
     """Write all files, over what was there before; gives their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, document in documents().items():
         paths.append(folder / name)
+        paths[-1].parent.mkdir(parents=True, exist_ok=True)
         paths[-1].write_text(text(document), encoding="utf-8")
     return paths
 

@@ -233,6 +233,8 @@ def _texts(value: Any, family: str | None, media: list[int]) -> Iterator[str]:
             data = value.get("data")
             kind = value.get("media_type") or _kind_of(value)
             media.append(_of_media(kind, len(data) if data else None, family))
+        case {"seal": _, "text": text}:  # what was thought; nobody reads its signature
+            yield str(text)
         case dict():
             for each in value.values():
                 yield from _texts(each, family, media)

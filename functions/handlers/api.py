@@ -13,6 +13,7 @@ from handlers.answering import answered
 ACCEPTING = (
     *("POST /jobs", "POST /prompts/{id}/run"),
     *("POST /responses", "POST /chat/completions", "POST /embeddings", "POST /moderations", "POST /messages"),
+    *("POST /images/generations", "POST /audio/speech", "POST /audio/transcriptions"),
 )
 
 PUBLISHED = ("/openapi.json", "/docs")

@@ -1,7 +1,8 @@
 """Authorize: who calls the REST API, from an API key or a JWT (a Lambda authorizer of both types).
 
 Of type TOKEN it gets the `Authorization` header alone, and API Gateway keeps its answer by that. Of type REQUEST, for
-the routes of clients that may send `x-api-key` instead, it gets all headers at each call.
+the routes of clients that may send `x-api-key` instead, it gets all headers at each call. So it does for the WebSocket
+API, once for each connection; what it says then stands beside each message of the connection.
 """
 
 import json
@@ -10,7 +11,7 @@ from typing import Any
 from broker.bootstrap import doors
 from broker.clock import now_ms
 from broker.observability import invocation, warn
-from broker.tenants.identity import Unauthorized, credential
+from broker.tenants.identity import Identity, Unauthorized, credential, credential_of_handshake
 
 
 @invocation
@@ -23,7 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         Exception: "Unauthorized", the one text that API Gateway answers with 401.
     """
     try:
-        header = event["authorizationToken"] if event["type"] == "TOKEN" else credential(event["headers"] or {})
+        header = event["authorizationToken"] if event["type"] == "TOKEN" else _credential(event)
         identity = doors.identify()(header, now_ms())
     except Unauthorized as error:
         warn("unauthorized", reason=error.reason)
@@ -37,6 +38,23 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "tenant": identity.tenant,
             "principal": identity.principal,
             "scopes": " ".join(sorted(identity.scopes)),
-            **({"key": identity.key, "limits": json.dumps(identity.limits)} if identity.limits else {}),
+            **({"key": identity.key} if identity.key else {}),
+            **({"limits": json.dumps(identity.limits)} if identity.limits else {}),
+            **(_of_connection(identity) if _is_handshake(event) else {}),
         },
     }
+
+
+def _is_handshake(event: dict[str, Any]) -> bool:
+    """True for a connection of the WebSocket API."""
+    return bool(event.get("requestContext", {}).get("eventType") == "CONNECT")
+
+
+def _credential(event: dict[str, Any]) -> str:
+    headers = event["headers"] or {}
+    return credential_of_handshake(headers) if _is_handshake(event) else credential(headers)
+
+
+def _of_connection(identity: Identity) -> dict[str, str]:
+    """By what a connection is held against its credential while it is open."""
+    return {"digest": identity.digest, "until": "" if identity.until is None else str(identity.until)}

@@ -26,7 +26,7 @@ def _expire(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:
 
 
 def _results(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:
-    return batch_results.assemble()(event["batch_id"], now_ms, may_wait=event.get("may_wait", False))
+    return batch_results.assemble()(event["batch_id"], now_ms, time_left, may_wait=event.get("may_wait", False))
 
 
 def _tell(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:

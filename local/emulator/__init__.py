@@ -1,5 +1,5 @@
 """MiniStack, patched: to be like AWS, to be quick, and to keep no more than it needs.
 
-`fidelity`, `gateway`, `bedrock` and `limits` do the first, `speed` and `processes` the second, `memory` the third.
-`python -m local.emulator` starts it.
+`fidelity`, `gateway`, `sockets`, `bedrock` and `limits` do the first, `speed` and `processes` the second, `memory` the
+third. `python -m local.emulator` starts it.
 """

@@ -2,7 +2,19 @@
 
 from ministack import app as ministack_app
 
-from local.emulator import bedrock, callbacks, fidelity, gateway, limits, memory, processes, speed, stored, versions
+from local.emulator import (
+    bedrock,
+    callbacks,
+    fidelity,
+    gateway,
+    limits,
+    memory,
+    processes,
+    sockets,
+    speed,
+    stored,
+    versions,
+)
 from local.emulator.counting import counted
 from local.emulator.serving import serve
 
@@ -12,6 +24,7 @@ def main() -> None:
     fidelity.patch()
     callbacks.patch()
     gateway.patch()
+    sockets.patch()
     bedrock.patch()
     limits.patch()
     speed.patch()

@@ -27,6 +27,8 @@ def serve(application: Any) -> None:
         port=int(os.environ["GATEWAY_PORT"]),
         loop="uvloop",
         http="httptools",
+        # It comes with MiniStack. uvicorn would take another library where a developer has it.
+        ws="wsproto",
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -22,7 +22,7 @@ LATER = NOW // SECOND + 3600
 
 def turn(number: int, text: str = "Grüße 👋", at: int | None = None) -> Turn:
     message = {"role": "user", "content": text}
-    return Turn(f"job_{number:032x}", NOW + number if at is None else at, number, [message])
+    return Turn(f"job_{number:032x}", NOW + number if at is None else at, number, [message], model="small")
 
 
 def noise(size: int) -> str:
@@ -70,7 +70,7 @@ def test_the_newest_come_first_whatever_order_they_were_kept_in(keeper: Keeper) 
     assert ids(keeper, limit=2) == [4, 3]
     assert ids(keeper, limit=2, before=f"job_{3:032x}") == [2, 1]
     newest = keeper.turns.newest("acme", "c1", limit=1, now=NOW)[0]
-    assert (newest.at, newest.tokens, newest.load()) == (NOW + 4, 4, turn(4).messages)
+    assert (newest.at, newest.tokens, newest.load(), newest.model) == (NOW + 4, 4, turn(4).messages, "small")
 
 
 def test_keeping_twice_is_keeping_once(keeper: Keeper) -> None:

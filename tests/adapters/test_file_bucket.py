@@ -53,6 +53,12 @@ def test_looks_at_what_was_put_and_finds_nothing_else(bucket: Place) -> None:
     assert bucket.put(KEY, b"two") != etag
 
 
+def test_reads_what_was_put(bucket: Place) -> None:
+    assert bucket.read(KEY) is None
+    bucket.put(KEY, b"\0\xff one")
+    assert bucket.read(KEY) == b"\0\xff one"
+
+
 def test_deletes_what_is_there_and_what_is_not(bucket: Place) -> None:
     keys = [f"{KEY}/{number}" for number in range(3)]
     for key in keys:

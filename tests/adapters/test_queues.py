@@ -40,16 +40,6 @@ def test_a_job_goes_to_its_lane_in_its_tenants_group(sqs: Any, lane: str) -> Non
     assert message["Attributes"]["MessageGroupId"] == "acme"
 
 
-def test_a_lane_tells_about_how_many_wait_there_and_nothing_where_it_cannot(sqs: Any) -> None:
-    urls = {each: make(sqs, each) for each in ("interactive", "bulk")}
-    lanes = JobQueue(sqs, urls)
-    for _ in range(3):
-        lanes.send(a_head(lane="bulk"))
-    assert (lanes.waiting("bulk"), lanes.waiting("interactive")) == (3, 0)
-    sqs.delete_queue(QueueUrl=urls["bulk"])
-    assert lanes.waiting("bulk") is None
-
-
 def test_what_is_left_in_a_lane_is_seen_later_in_its_tenants_group(sqs: Any) -> None:
     urls = {each: make(sqs, each) for each in ("interactive", "bulk")}
     some = [({"job_id": f"job_{number}", "left": 1}, f"t-{number}", 0) for number in range(9)]

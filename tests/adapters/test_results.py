@@ -2,15 +2,17 @@
 
 import io
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from threading import Lock
 from time import sleep
 from typing import Any
 
 import pytest
 from broker.batches.ports import Results
+from broker.batches.results.pieces import Source
 from broker.cloud.buckets import PIECE_BYTES
-from broker.cloud.results import AHEAD, READ_BYTES, WRITES_AT_ONCE, OutboxResults, ResultFile, ResultObjects
+from broker.cloud.result_file import WRITES_AT_ONCE, ResultFile
+from broker.cloud.results import AHEAD, READ_BYTES, OutboxResults, ResultObjects
 from broker.errors import Unavailable
 
 from tests.adapters.conftest import BUCKET, Client
@@ -28,7 +30,17 @@ def results(request: pytest.FixtureRequest, client: Client) -> Results:
 
 
 def whole(results: Results, shards: int, kind: Any = "output", batch_id: str = BATCH) -> bytes:
-    return b"".join(results.parts(batch_id, shards, kind))
+    return b"".join(part for _, part in results.parts(batch_id, shards, kind))
+
+
+def source_of(parts: Iterable[bytes], lines: int = 0) -> Source:
+    """What a file is made of, from what comes of one shard."""
+
+    class Given(FakeResults):
+        def parts(self, *_: Any, **__: Any) -> Iterator[tuple[int, bytes]]:
+            return ((0, part) for part in parts)
+
+    return Source(Given(), BATCH, 1, "output", lines)
 
 
 def test_parts_come_in_the_order_of_the_shards_whatever_was_kept_first(results: Results) -> None:
@@ -83,7 +95,7 @@ def test_where_making_the_parts_fails_nothing_is_kept(client: Client) -> None:
 
     for write in (
         lambda: results.keep(BATCH, 0, "output", parts()),
-        lambda: ResultFile(lambda: client("s3"))(BUCKET, "file", parts(), BATCH),
+        lambda: ResultFile(lambda: client("s3"))(BUCKET, "file", source_of(parts()), BATCH),
     ):
         with pytest.raises(ValueError, match="in the middle"):
             write()
@@ -113,7 +125,8 @@ def test_a_file_of_any_size_is_written_whole_and_in_order(client: Client, size: 
     client("s3").create_bucket(Bucket=BUCKET)
     data = bytes(number * 31 % 251 for number in range(1_000)) * (size // 1_000 + 1)
     parts = (data[start : min(start + 777_777, size)] for start in range(0, size, 777_777))
-    ResultFile(lambda: client("s3"))(BUCKET, "files/acme/file-1", parts, BATCH)
+    source = source_of(parts, data[:size].count(b"\n"))
+    ResultFile(lambda: client("s3"))(BUCKET, "files/acme/file-1", source, BATCH)
     reply = client("s3").get_object(Bucket=BUCKET, Key="files/acme/file-1")
     assert reply["Body"].read() == data[:size]
     assert reply["ContentType"] == "application/x-ndjson"
@@ -158,8 +171,8 @@ MOST_BYTES = AHEAD * READ_BYTES + (WRITES_AT_ONCE + 4) * PIECE_BYTES
 def test_two_hundred_megabytes_go_through_bounded_memory_several_pieces_at_a_time(shards: int, each: int) -> None:
     sink = Sink(each)
     tracemalloc.start()
-    parts = ResultObjects(lambda: sink, BUCKET).parts(BATCH, shards, "output")
-    ResultFile(lambda: sink)(BUCKET, "files/acme/file-1", parts, BATCH)
+    source = Source(ResultObjects(lambda: sink, BUCKET), BATCH, shards, "output", 0)
+    ResultFile(lambda: sink)(BUCKET, "files/acme/file-1", source, BATCH)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert sum(sink.uploaded.values()) == shards * each
@@ -188,9 +201,9 @@ def test_a_result_that_another_batch_wrote_over_is_neither_given_out_nor_deleted
     results, write = OutboxResults(lambda: s3, "outbox"), ResultFile(lambda: s3)
     assert results.link(BATCH, "acme/a.results.jsonl") is None, "it is not there"
     results.delete(BATCH, "acme/a.results.jsonl")
-    write("outbox", "acme/a.results.jsonl", [b"a" * size], BATCH)
+    write("outbox", "acme/a.results.jsonl", source_of([b"a" * size]), BATCH)
     assert "acme/a.results.jsonl" in (results.link(BATCH, "acme/a.results.jsonl") or "")
-    write("outbox", "acme/a.results.jsonl", [b"b" * size], OTHER)
+    write("outbox", "acme/a.results.jsonl", source_of([b"b" * size]), OTHER)
     assert results.link(BATCH, "acme/a.results.jsonl") is None
     results.delete(BATCH, "acme/a.results.jsonl")
     assert s3.get_object(Bucket="outbox", Key="acme/a.results.jsonl")["Body"].read() == b"b" * size

@@ -17,12 +17,6 @@ CALL = re.compile(
 )
 ANY_CALL = re.compile(r"self\._(?:get|post|delete|put|patch|get_api_list)\(")
 
-OURS = {
-    ("GET", "/conversations/{}"): "[conversations](contract.md#the-context-window)",
-    ("DELETE", "/conversations/{}"): "[conversations](contract.md#the-context-window)",
-}
-"""Routes that have a path of OpenAI's, and another form."""
-
 
 def calls() -> set[tuple[str, str]]:
     """Method and path, with `{}` for each variable."""
@@ -43,14 +37,14 @@ def _written() -> Iterator[tuple[str, str]]:
 
 def served() -> set[tuple[str, str]]:
     """The routes, in the same form."""
-    return {(method, re.sub(r"\{[^}]*\}", "{}", path)) for method, path in ROUTES} - OURS.keys()
+    return {(method, re.sub(r"\{[^}]*\}", "{}", path)) for method, path in ROUTES}
 
 
 def unclassified() -> set[tuple[str, str]]:
     """Calls of which nobody said what becomes of them."""
     return {
         (method, path)
-        for method, path in calls() - served() - OURS.keys()
+        for method, path in calls() - served()
         if (method, path) not in CALLS and path.split("/")[1] not in GROUPS
     }
 
@@ -61,19 +55,17 @@ def table() -> str:
     lines = ["| call | |", "|---|---|"]
     for method, path in sorted(known & served(), key=lambda call: (call[1], call[0])):
         lines.append(f"| `{method} /v1{path.replace('{}', '{id}')}` | works |")
-    for (method, path), instead in OURS.items():
-        lines.append(f"| `{method} /v1{path.replace('{}', '{id}')}` | in the broker's own form: {instead} |")
     for (method, path), instead in CALLS.items():
         lines.append(f"| `{method} /v1{path.replace('{}', '{id}')}` | refused; {instead} |")
     for group, instead in sorted(GROUPS.items()):
-        left = sorted(call for call in known - served() - OURS.keys() if call[1].split("/")[1] == group)
+        left = sorted(call for call in known - served() if call[1].split("/")[1] == group)
         if left:
             lines.append(f"| {'the rest of ' if _has_route(group) else ''}`/v1/{group}` | refused; {instead} |")
     return "\n".join(lines)
 
 
 def _has_route(group: str) -> bool:
-    return any(path.split("/")[1] == group for _, path in calls() & (served() | OURS.keys()))
+    return any(path.split("/")[1] == group for _, path in calls() & served())
 
 
 if __name__ == "__main__":

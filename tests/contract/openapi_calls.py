@@ -6,8 +6,10 @@ from typing import Any
 from tests.contract.openapi_anthropic import anthropic_calls
 from tests.contract.openapi_batches import batch_calls
 from tests.contract.openapi_bulk import bulk_calls
+from tests.contract.openapi_conversations import conversation_calls
 from tests.contract.openapi_endpoints import endpoint_calls
 from tests.contract.openapi_files import file_calls
+from tests.contract.openapi_media import media_calls
 from tests.contract.stack import ROOT
 from tests.contract.world import ASK
 from tests.fakes.texts import long_text
@@ -74,10 +76,10 @@ def calls() -> list[Any]:
         ),
         ("POST", "/jobs", 503, "text lost", {"body": json.dumps({"prompt": {"id": "long"}})}),
         ("POST", "/estimates", 503, "text lost", {"body": json.dumps({"prompt": {"id": "long"}})}),
-        ("GET", "/conversations/{id}", 200, "talk", {"path": {"id": "c1"}}),
-        ("GET", "/conversations/{id}", 400, None, {"path": {"id": "c1"}, "query": {"limit": "0"}}),
-        ("GET", "/conversations/{id}", 404, None, {"path": {"id": "c1"}}),
-        ("DELETE", "/conversations/{id}", 204, "talk", {"path": {"id": "c1"}}),
+        ("GET", "/conversations/{id}/turns", 200, "talk", {"path": {"id": "c1"}}),
+        ("GET", "/conversations/{id}/turns", 400, None, {"path": {"id": "c1"}, "query": {"limit": "0"}}),
+        ("GET", "/conversations/{id}/turns", 404, None, {"path": {"id": "c1"}}),
+        ("DELETE", "/conversations/{id}/turns", 204, "talk", {"path": {"id": "c1"}}),
         ("POST", "/guardrails/check", 200, None, {"body": json.dumps({"input": "Pay 4111 1111 1111 1111."})}),
         ("POST", "/guardrails/check", 200, "redacting", {"body": json.dumps({"input": "A heron."})}),
         ("POST", "/guardrails/check", 400, None, {"body": bad}),
@@ -98,14 +100,38 @@ def calls() -> list[Any]:
         ("GET", "/models", 403, None, {"scopes": frozenset()}),
         ("GET", "/models/{id}", 200, None, {"path": {"id": "small"}}),
         ("GET", "/limits", 200, None, {"key": "0123456789abcdef", "limits": {"requests_per_minute": 60}}),
+        ("GET", "/usage", 200, None, {}),
+        ("GET", "/usage", 200, None, {"query": {"by": "task", "from": "2025-11-01", "to": "2025-11-30"}}),
+        ("GET", "/usage", 400, None, {"query": {"by": "nothing"}}),
         ("GET", "/models/{id}", 404, None, {"path": {"id": "none"}}),
         *openai_calls(),
+        *media_calls(),
+        *conversation_calls(),
         *anthropic_calls(),
         *batch_calls(),
         *bulk_calls(),
         *file_calls(),
         *endpoint_calls(),
+        *mcp_calls(),
         *admin_calls(),
+    ]
+
+
+def mcp_calls() -> list[Any]:
+    """The same for the Model Context Protocol."""
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    work = {"params": {"name": "estimate", "arguments": ASK}}
+    modern = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    told = {"mcp-protocol-version": "2026-07-28", "mcp-method": "nothing"}
+    unknown = {"jsonrpc": "2.0", "id": 1, "method": "nothing", "params": {"_meta": modern}}
+    return [
+        ("POST", "/mcp", 200, None, {"body": json.dumps(asked | work)}),
+        ("POST", "/mcp", 200, None, {"body": json.dumps(asked | {"method": "tools/list"})}),
+        ("POST", "/mcp", 200, None, {"body": json.dumps(asked | {"params": {"name": "none"}})}),
+        ("POST", "/mcp", 202, None, {"body": json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"})}),
+        ("POST", "/mcp", 400, None, {"body": "[]"}),
+        ("POST", "/mcp", 403, None, {"body": json.dumps(asked), "headers": {"origin": "https://evil.example"}}),
+        ("POST", "/mcp", 404, None, {"body": json.dumps(unknown), "headers": told}),
     ]
 
 
@@ -114,6 +140,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/chat/completions": {"model": "small", "messages": [{"role": "user", "content": "Hello"}]},
     "/embeddings": {"model": "vectors", "input": "Hello"},
     "/moderations": {"model": "judge", "input": "Hello"},
+    "/images/generations": {"model": "painter", "prompt": "A heron", "response_format": "b64_json"},
+    "/audio/speech": {"model": "speaker", "input": "Hello", "voice": "alloy"},
     "/messages": {"model": "small", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]},
 }
 """The routes that give an answer, and what each is asked."""
@@ -122,7 +150,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
 def openai_calls() -> list[Any]:
     """The same for the routes of OpenAI's clients."""
     bad, lost = json.dumps({"colour": "blue"}), {"path": {"id": "resp_0"}}
-    one, chat = "/responses/{id}", "/chat/completions/{id}"
+    one, chat, lost_before = "/responses/{id}", "/chat/completions/{id}", {"previous_response_id": "resp_0"}
     counted = {"body": json.dumps(ANSWERS["/responses"])}
     found: list[Any] = [
         ("POST", "/responses", 200, None, {"body": json.dumps(ANSWERS["/responses"] | {"background": True})}),
@@ -136,6 +164,10 @@ def openai_calls() -> list[Any]:
         ("GET", one, 400, "response ended", {"query": {"stream": "true"}}),
         ("GET", one, 404, None, lost),
         ("GET", one, 413, "response too large", {}),
+        ("GET", f"{one}/input_items", 200, "response ended", {}),
+        ("GET", f"{one}/input_items", 400, "response ended", {"query": {"limit": "0"}}),
+        ("GET", f"{one}/input_items", 404, None, lost),
+        ("POST", "/responses", 400, None, {"body": json.dumps(ANSWERS["/responses"] | lost_before)}),
         ("DELETE", one, 200, "response ended", {}),
         ("DELETE", one, 400, "response queued", {}),
         ("DELETE", one, 404, None, lost),
@@ -156,12 +188,12 @@ def openai_calls() -> list[Any]:
     for route, body in ANSWERS.items():
         asked, keyed = {"body": json.dumps(body)}, {"headers": {"idempotency-key": "k"}}
         found += [
-            ("POST", route, 200, "answer ended", asked | keyed),
+            ("POST", route, 303 if route == "/audio/speech" else 200, "answer ended", asked | keyed),
             ("POST", route, 400, None, {"body": bad}),
             ("POST", route, 402, None, asked | {"tenant": "poor"}),
             ("POST", route, 404, "answer erased", asked | keyed),
             ("POST", route, 409, "answer being accepted", asked | keyed),
-            ("POST", route, 413, "answer too large", asked | keyed),
+            *([] if route == "/audio/speech" else [("POST", route, 413, "answer too large", asked | keyed)]),
             ("POST", route, 422, "answer of another", asked | keyed),
             ("POST", route, 502, "answer failed 502", asked | keyed),
             ("POST", route, 504, None, asked | {"began": 0.0}),

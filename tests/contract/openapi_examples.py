@@ -31,12 +31,14 @@ def examples() -> dict[str, Any]:
         body = json.loads(reply.body) if isinstance(reply.body, str) and _is_json(reply) else reply.body
         if status >= 400 and status != 410:
             codes = shown["codes"].setdefault(str(status), [])
-            code = body["error"].get("code") or body["error"]["type"]  # of Anthropic's form, which has no codes
+            code = str(body["error"].get("code") or body["error"]["type"])  # of Anthropic's form, which has no codes
             codes += [code] if code not in codes else []
+            if "jsonrpc" in body:  # the route's own form of an error
+                shown["replies"].setdefault(str(status), body)
         elif isinstance(body, dict) and len(json.dumps(body)) < LONGEST:
             shown["replies"].setdefault(str(status), steady(body))
         asked = sent.get("body")
-        if method != "GET" and status < 300 and asked and "body" not in shown and asked.startswith("{"):
+        if method != "GET" and status < 400 and asked and "body" not in shown and asked.startswith("{"):
             shown["body"] = steady(json.loads(asked))
     return found
 

@@ -10,6 +10,7 @@ from broker.jobs.idempotency import fingerprint, reserve
 from broker.rest.files import MOST_FORM_BYTES
 
 from tests.contract.world import World
+from tests.fakes.file_bucket import results_of
 
 FORM = {"content-type": "multipart/form-data; boundary=XX"}
 KEYED = {"headers": {"idempotency-key": "k"}}
@@ -55,6 +56,8 @@ def file_before(world: World, before: str) -> dict[str, Any]:
             made = world.call("POST", "/files", body=json.dumps(COMING))
             if before == "other bytes":
                 world.bucket.put(f"files/acme/{made.body['id']}", b"others")
+        case "a file of results":
+            return {"path": {"id": results_of(world.database, world.bucket, b'{"custom_id": "a"}\n')}}
         case _:
             made = world.call("POST", "/uploads", body=json.dumps(COMING))
     path = {"path": {"id": made.body["id"]}}
@@ -88,6 +91,7 @@ def file_calls() -> list[Any]:
         ("GET", "/files/{id}", 200, "an awaited file", {}),
         ("GET", "/files/{id}", 400, "other bytes", {}),
         ("GET", "/files/{id}", 404, None, lost),
+        ("GET", "/files/{id}/content", 200, "a file of results", {}),
         ("GET", "/files/{id}/content", 307, "a file", {}),
         ("GET", "/files/{id}/content", 400, "an awaited file", {}),
         ("GET", "/files/{id}/content", 404, None, lost),

@@ -20,7 +20,9 @@ ARROWS: dict[str, set[str]] = {
     "bounds": set(),
     "side_by_side": set(),
     "clock": set(),
-    "errors": set(),
+    "cached_input": set(),
+    "errors": {"cached_input"},
+    "prompt_marks": set(),
     "consequences": {"errors"},
     "encodings": set(),
     "storage": set(),
@@ -31,19 +33,27 @@ ARROWS: dict[str, set[str]] = {
     "json_text": {"errors"},
     "json_schema": {"errors"},
     # types of what is measured
-    "metrics": {"batches", "bulk", "cache", "consequences", "delivery", "errors", "jobs", "observability", "steps"},
+    "metrics": {
+        *("batches", "bulk", "cache", "consequences", "delivery", "errors", "jobs", "observability", "push", "steps"),
+    },
     # rooms
     "guardrails": {"json_schema"},
     "context": {"clock", "errors", "guardrails", "jobs", "json_text", "storage", "token_estimates"},
     "prompts": {"errors", "guardrails", "json_schema", "storage"},
     "postprocessing": {"errors", "guardrails", "json_text", "providers"},
-    "providers": {"clock", "errors", "json_schema", "json_text", "packed_numbers", "token_estimates"},
-    "routing": {"clock", "consequences", "errors", "storage", "token_estimates"},
-    "cache": {"errors", "jobs", "routing", "storage"},
+    "providers": {
+        *("cached_input", "clock", "errors", "json_schema", "json_text", "packed_numbers", "prompt_marks"),
+        "token_estimates",
+    },
+    "routing": {
+        *("cached_input", "clock", "consequences", "errors", "prompt_marks", "storage", "token_estimates"),
+    },
+    "cache": {"errors", "jobs", "prompt_marks", "routing", "storage"},
     "tenants": {"clock", "errors", "guardrails", "storage"},
     "jobs": {
         "consequences",
         *("clock", "envelope", "errors", "guardrails", "json_schema", "json_text", "side_by_side", "storage"),
+        "prompt_marks",
         "tenants",
     },
     "reviews": {"clock", "errors", "guardrails", "jobs", "json_text", "storage"},
@@ -51,12 +61,14 @@ ARROWS: dict[str, set[str]] = {
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
         "context",
-        *("clock", "consequences", "errors", "json_schema", "storage", "token_estimates"),
+        *("cached_input", "clock", "consequences", "errors", "json_schema", "prompt_marks", "storage"),
+        "token_estimates",
         *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
     "bulk": {"batches", "bounds", "clock", "errors", "jobs", "storage", "tenants"},
-    "doors": {"errors", "json_text"},
+    "doors": {"errors", "json_text", "prompt_marks"},
     "endpoints": {"batches", "clock", "delivery", "doors", "envelope", "errors", "jobs", "storage"},
+    "push": {"batches", "clock", "delivery", "errors", "jobs", "json_text", "side_by_side", "storage"},
     "rest": {
         *("batches", "bulk", "clock", "context", "delivery", "doors", "endpoints", "errors", "files", "guardrails"),
         *("jobs", "json_text", "prompts", "registry", "reviews", "routing", "storage", "tenants"),
@@ -85,17 +97,17 @@ ARROWS: dict[str, set[str]] = {
     # adapters
     "cloud": {
         *("batches", "clock", "context", "delivery", "documents", "envelope", "errors", "files", "jobs"),
-        *("json_text", "observability", "packed_numbers", "providers", "storage"),
+        *("json_text", "observability", "packed_numbers", "providers", "push", "storage"),
     },
     # what puts it together
     "bootstrap": {
-        *("clock", "errors", "metrics"),
+        *("clock", "errors", "metrics", "push", "side_by_side"),
         *("batches", "bulk", "cache", "cloud", "delivery", "documents", "endpoints", "files", "inbox"),
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
         *("bootstrap", "bounds", "clock", "consequences", "errors", "metrics", "observability", "side_by_side"),
-        *("cloud", "jobs", "rest", "steps", "tenants"),
+        *("cloud", "jobs", "push", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them
     "cli": {
@@ -106,11 +118,13 @@ ARROWS: dict[str, set[str]] = {
             "inbox",
             "cloud",
             "delivery",
+            "doors",
             "guardrails",
             "jobs",
             "prompts",
             "providers",
             "registry",
+            "rest",
             "reviews",
             "tenants",
         ),

@@ -4,6 +4,7 @@ import json
 import re
 
 import yaml
+from broker.batches.rows.enqueuing import BYTES_A_TOKEN
 from broker.contract.errors import Error
 from broker.json_text import MAX_BODY_BYTES
 from broker.registry.document import parse_limits, parse_registry
@@ -11,7 +12,8 @@ from broker.rest.http import MOST_RETRY_AFTER_S
 from broker.tenants import call_rates
 from broker.tenants.call_rates import FREE, FREE_A_SECOND
 from broker.tenants.limiting import HOLD_MS, KEEP_MS, PARTS
-from broker.tenants.limits import BODY_BYTES, BUCKETS, MOST, MOST_CALLS, NAMES
+from broker.tenants.limits import BODY_BYTES, BUCKETS, MOST, MOST_CALLS, MOST_ENQUEUED, MOST_QUEUED, NAMES
+from broker.tenants.waits import AT_LEAST, GENERATION_MS, MOST_FREE_MS, PART
 
 from bench.template import parameter
 from tests.contract.stack import ROOT
@@ -51,6 +53,19 @@ def test_the_rates_of_calls_are_those_of_the_template_and_the_code() -> None:
     assert f"`calls_per_second` ({MOST_CALLS:,} at most" in WORDS
     assert f"lets {FREE} of a tenant through by itself, and one a second" in WORDS and FREE_A_SECOND == 1
     assert call_rates.PARTS == {"second": 10} and "a tenth of a second's calls by one write" in WORDS
+
+
+def test_what_is_said_of_waiting_is_so() -> None:
+    assert parameter("TenantWaits") == 0 and (PART, AT_LEAST) == (10, 2)
+    assert "a tenth of the functions that the account may run wait at once, two at least (two of ten," in WORDS
+    assert MOST_FREE_MS == 1_000 and "The first second of a wait is free" in WORDS
+    assert GENERATION_MS == 40_000 and "free again within 80 seconds" in WORDS
+
+
+def test_what_counts_what_has_not_ended_is_told() -> None:
+    assert f"`queued_jobs` ({MOST_QUEUED:,} at most)" in WORDS
+    assert f"`enqueued_batch_tokens` ({MOST_ENQUEUED:,} at most)" in WORDS
+    assert BYTES_A_TOKEN == 4 and "one for each four bytes of their rows" in WORDS
 
 
 def test_the_bounds_are_those_of_the_code() -> None:

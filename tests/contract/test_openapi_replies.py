@@ -8,7 +8,7 @@ import pytest
 from broker.clock import now_ms
 from broker.context.conversations import Turn
 from broker.contract.common import EXAMPLE_JOB
-from broker.doors import chat_completions, embeddings, messages, moderations, responses
+from broker.doors import chat_completions, embeddings, images, messages, moderations, responses, speech, transcriptions
 from broker.errors import BadOutput, BrokerError, ContextExceeded, Rejected
 from broker.jobs.head import Status
 from broker.jobs.idempotency import fingerprint, reserve, settle
@@ -33,6 +33,7 @@ from tests.contract.openapi_bulk import bulk_before
 from tests.contract.openapi_calls import ANSWERS, DOCUMENT, LONG, RUN, calls
 from tests.contract.openapi_endpoints import endpoint_before
 from tests.contract.openapi_files import file_before
+from tests.contract.openapi_media import TRANSCRIBED
 from tests.contract.world import ASK, NOW, World
 from tests.fakes.world import BASE_URL
 
@@ -53,8 +54,14 @@ def holds(method: str, resource: str, reply: Reply) -> None:
         return
     kind = reply.headers.get("content-type", "application/json")
     schema = response["content"][kind]["schema"]
-    body = json.loads(reply.body if isinstance(reply.body, str) else json.dumps(reply.body))
-    Draft202012Validator(schema | {"components": DOCUMENT["components"]}).validate(body)
+    Draft202012Validator(schema | {"components": DOCUMENT["components"]}).validate(document_of(reply))
+
+
+def document_of(reply: Reply) -> Any:
+    """What a reply says: a document where it is JSON, else its text."""
+    kind = reply.headers.get("content-type", "application/json")
+    text = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
+    return json.loads(text) if kind.endswith("json") else text
 
 
 def answered(world: World, method: str, resource: str, **more: Any) -> Reply:
@@ -90,14 +97,44 @@ MAPPINGS: dict[str, Any] = {
     "/embeddings": embeddings.job_of,
     "/moderations": moderations.job_of,
     "/messages": messages.job_of,
+    "/images/generations": images.job_of,
+    "/audio/speech": speech.job_of,
+    "/audio/transcriptions": transcriptions.job_of,
+}
+TASKS = {
+    "/embeddings": "embed",
+    "/moderations": "moderate",
+    "/images/generations": "generate_image",
+    "/audio/speech": "speak",
+    "/audio/transcriptions": "transcribe",
 }
 PREFIXES = {"response": "resp_", "completion": "chatcmpl-", "message": "msg_"}
+
+
+def answer_of(task: str, *, is_large: bool) -> tuple[dict[str, Any], list[tuple[bytes, str]]]:
+    """What a job of the task gave, and its files; one that no reply can hold."""
+    match task:
+        case "embed":
+            row = [0.12345678901234567] * 300_000 if is_large else [0.5, -1.25]
+            return {"embeddings": [row]}, []
+        case "moderate":
+            verdict = {"flagged": True, "categories": {"violence": 0.9}}
+            return verdict | ({"text": "x" * MOST_IN_REPLY} if is_large else {}), []
+        case "generate_image" | "speak":
+            kind = "image/png" if task == "generate_image" else "audio/mpeg"
+            made = b"x" * (MOST_IN_REPLY if is_large else 9)
+            return {"files": [{"name": "1-1", "media_type": kind, "bytes": len(made)}]}, [(made, kind)]
+        case "transcribe":
+            text = "x" * MOST_IN_REPLY if is_large else "Hello"
+            return {"text": text, "seconds": 1.5, "segments": [{"start": 0, "end": 1.5, "text": "Hello"}]}, []
+    text = "x" * MOST_IN_REPLY if is_large else "Hello to you"
+    return {"text": text, "finish_reason": "stop"}, []
 
 
 def of_a_dialect(world: World, resource: str, before: str, more: dict[str, Any]) -> dict[str, Any]:
     """The call, once there is the job that it asks for by its id or by its key."""
     kind, state, *status = before.split()
-    task = {"/embeddings": "embed", "/moderations": "moderate"}.get(resource, "chat")
+    task = TASKS.get(resource, "chat")
     failure = FAILED[status[0]].facts() if status and status[0] in FAILED else None
     head = (
         world.submitted()
@@ -109,19 +146,14 @@ def of_a_dialect(world: World, resource: str, before: str, more: dict[str, Any])
     head = replace(head, task=task, linked=True if state == "too" else None)
     world.database.write(Put("jobs", head.to_item()))
     if head.output:
-        output: dict[str, Any] = {"text": "Hello to you", "finish_reason": "stop"}
-        if task == "embed":
-            output = {"embeddings": [[0.5, -1.25]]}
-        elif task == "moderate":
-            output = {"flagged": True, "categories": {"violence": 0.9}}
-        if state == "too":
-            output |= {"text": "x" * MOST_IN_REPLY, "embeddings": [[0.12345678901234567] * 300_000] * (task == "embed")}
-        world.payloads.save(head, head.output, output)
+        output, files = answer_of(task, is_large=state == "too")
+        world.payloads.save(head, head.output, output, files=files)
     if state == "erased":
         world.call("DELETE", "/jobs/{id}", path={"id": head.id})
     if kind != "answer":
         return {"path": {"id": head.id.replace("job_", PREFIXES[kind])}} | more
-    asked = stored_form(parse_request(MAPPINGS[resource](ANSWERS[resource]).job))
+    document = TRANSCRIBED if resource == "/audio/transcriptions" else ANSWERS[resource]
+    asked = stored_form(parse_request(MAPPINGS[resource](document).job))
     body = fingerprint({} if state == "of" else asked)
     held = reserve(world.database, "acme", "k", body, head.id, now_ms())
     if state != "being":
@@ -159,7 +191,9 @@ def called(method: str, resource: str, before: str | None, more: dict[str, Any])
             for _ in range(MOST if before == "much fed back" else 1):
                 world.call("POST", "/jobs/{id}/feedback", path={"id": ended.id}, body=said)
             more = ({"path": {"id": ended.id}} if before == "much fed back" else {}) | more
-        case "a file" | "an awaited file" | "other bytes" | "an upload" | "a whole upload" | "a complete upload":
+        case "a file" | "a file of results" | "an awaited file" | "other bytes":
+            more = file_before(world, before) | more
+        case "an upload" | "a whole upload" | "a complete upload":
             more = file_before(world, before) | more
         case str() if before.startswith(("file key", "upload key", "part key")):
             more = file_before(world, before) | more
@@ -225,9 +259,9 @@ def test_replies_are_as_documented(
     holds(method, resource, reply)
     if status >= 400:
         holds(method, resource, as_problem(reply))
-    if method == "GET" and status == 200:
+    if method == "GET" and status == 200 and not isinstance(document_of(reply), str):
         same = {"headers": {**more.get("headers", {}), "if-none-match": reply.headers["etag"]}}
-        again = represented(replace(reply, body=json.loads(reply.body)), asked(method, resource, **more | same))
+        again = represented(replace(reply, body=document_of(reply)), asked(method, resource, **more | same))
         assert (again.status, again.headers) == (304, reply.headers)
         holds(method, resource, again)
 

@@ -53,6 +53,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "invoke_model": ("advance", {"broker.providers"}),
     "moderate_output": ("guard", set()),
     "publish": ("publish", set()),
+    "push": ("listen", set()),
     "read_document": ("read_document", S3),
     "select_model": ("select_model", set()),
     "settle_job": ("settle_job", set()),
@@ -84,8 +85,8 @@ def loaded(door: str, builder: str = "") -> frozenset[str]:
     code = f"import sys, handlers.{door}\n"
     if builder:
         code += (
-            "from broker.bootstrap import batch_results, batching, doors, inbox, running, sweeping\n"
-            "rooms = doors, inbox, running, sweeping, batching, batch_results\n"
+            "from broker.bootstrap import batch_results, batching, doors, inbox, pushing, running, sweeping\n"
+            "rooms = doors, inbox, running, sweeping, batching, batch_results, pushing\n"
             f"next(getattr(room, {builder!r}) for room in rooms if hasattr(room, {builder!r}))()\n"
         )
     names = set(template()["Globals"]["Function"]["Environment"]["Variables"]) | {
@@ -115,9 +116,9 @@ def test_each_function_is_looked_at() -> None:
     assert set(DOORS) == AT_FIRST_USE.keys()
     text = {door: (ROOT / "functions" / "handlers" / f"{door}.py").read_text() for door in DOORS}
     for door, (builder, _) in AT_FIRST_USE.items():
-        assert re.search(rf"\b(batch_results|batching|doors|inbox|running|sweeping)\.{builder}\(", text[door]), (
-            f"handlers/{door}.py does not use {builder}"
-        )
+        assert re.search(
+            rf"\b(batch_results|batching|doors|inbox|pushing|running|sweeping)\.{builder}\(", text[door]
+        ), f"handlers/{door}.py does not use {builder}"
 
 
 @pytest.mark.parametrize("door", DOORS)

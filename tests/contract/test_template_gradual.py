@@ -96,6 +96,12 @@ def test_every_route_and_the_authorizers_call_the_alias() -> None:
         assert leads_to_alias(uri[1]["__FunctionArn__"])
 
 
+@pytest.mark.parametrize("name", ["PushAuthorizer", "PushIntegration"])
+def test_the_websocket_api_calls_the_alias(name: str) -> None:
+    properties = made()["Resources"][name]["Properties"]
+    assert leads_to_alias((properties.get("AuthorizerUri") or properties["IntegrationUri"])["Fn::Sub"][1]["Function"])
+
+
 def test_workflows_call_the_alias() -> None:
     for workflow in of_type("AWS::StepFunctions::StateMachine").values():
         given = {name: each for name, each in workflow["DefinitionSubstitutions"].items() if name.endswith("Function")}
@@ -171,6 +177,7 @@ def test_all_else_is_as_without() -> None:
         "DocumentsLayer",
         "ExpressWorkflow",
         "StandardWorkflow",
+        *("PushAuthorizer", "PushIntegration", "PushHeads", "PushMayAuthorize", "PushMayCall"),
     }
     assert {name for name in plain if plain[name] != other[name]} == {"Parameters", "Globals", "Resources"}
 

@@ -47,11 +47,12 @@ from broker.steps.estimating import EstimateJob
 from broker.steps.preparing import Prepare
 from broker.steps.trying import TryPolicies
 from broker.storage import Put
-from broker.tenants import ledger
+from broker.tenants import ledger, usage
 from broker.tenants.budgets import Budgets
 from broker.tenants.limiting import standings
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
+from broker.tenants.usage import Usage
 
 from tests.fakes.batch_door import BatchWorld
 from tests.fakes.bus import FakeBus
@@ -69,22 +70,33 @@ from tests.fakes.world import World as FakeWorld
 
 NOW = 1_762_000_000_000
 ERROR = {"type": "unavailable", "code": "runs_exhausted", "message": "The job was started 3 times."}
+TASKS = {
+    "vectors": "embed",
+    "judge": "moderate",
+    "painter": "generate_image",
+    "speaker": "speak",
+    "writer": "transcribe",
+}
+"""Of models that do not chat."""
 REGISTRY = {
     "models": [
         {
             "id": name,
             "provider": "openai",
             "name": name,
-            "tasks": [{"vectors": "embed", "judge": "moderate"}.get(name, "chat")],
+            "tasks": [TASKS.get(name, "chat")],
             "context_window": 8000,
             "max_output_tokens": 500,
             "price_in_usd": 0.15,
             "price_out_usd": 0.6,
             "status": "disabled" if name == "off" else "active",
         }
-        for name in ("large", "small", "off", "vectors", "judge")
+        for name in ("large", "small", "off", *TASKS)
     ],
-    "tenants": [{"id": "acme", "monthly_budget_usd": 1.0}, {"id": "poor", "monthly_budget_usd": 0.0}],
+    "tenants": [
+        {"id": "acme", "monthly_budget_usd": 1.0, "usage_by": ["task"]},
+        {"id": "poor", "monthly_budget_usd": 0.0},
+    ],
     "prompts": [{"id": "shorten", "version": 1, "user": "Shorten: {{document}}"}],
 }
 ASK = {"input": {"text": "Hello"}, "webhook": {"url": "https://example.com/hook"}, "metadata": {"order": "17"}}
@@ -95,7 +107,7 @@ class World:
 
     def __init__(self) -> None:
         self.database = FakeDatabase()
-        self.jobs = Jobs(self.database, (ledger.bookings, experiments.endings, record.closings))
+        self.jobs = Jobs(self.database, (ledger.bookings, usage.countings, experiments.endings, record.closings))
         self.payloads = FakePayloads()
         self.bucket = FakeFileBucket()
         self.models, tenants = Models(self.database), Tenants(self.database)
@@ -105,7 +117,8 @@ class World:
         self.turns = FakeTurns()
         prompts, policies = Prompts(self.database, self.texts), Policies(self.database)
         budgets = Budgets(self.database)
-        prepare = Prepare(self.database, self.models, tenants, prompts, self.turns, policies, "inbox", budgets)
+        known = self.database, self.models, tenants, prompts, self.turns, policies, "inbox", budgets
+        prepare = Prepare(*known, self.jobs, self.payloads)
         self.accept = Accept(
             *(self.database, budgets, self.jobs, self.payloads, FakeQueue(), prepare),
             *(lambda url: None, lambda head, error: None),
@@ -146,7 +159,9 @@ class World:
             lambda: self.batches.door(),
             lambda: self.batches.bulk(),
             lambda: an_endpoint_door(self.database, FakeDeliveries(), self.deliver.again, self._attempt_tests),
+            lambda: Usage(self.database),
             standings=partial(standings, self.database),
+            places=lambda limits: [each.standing(self.database) for each in limits],
         )
 
     def _attempt_tests(self) -> None:

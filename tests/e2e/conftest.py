@@ -11,6 +11,7 @@ from local.__main__ import up
 from local.deployment import Cloud, build
 from local.servers import ROOT, Servers
 from tests.e2e.issuer import Issuer
+from tests.e2e.pushing import set_aside
 from tests.e2e.registered import GUARDED_WORD, registry
 from tests.e2e.stack import Stack
 from tests.unit.provider_server import ProviderServer
@@ -18,7 +19,7 @@ from tests.unit.provider_server import ProviderServer
 TESTS = ROOT / ".local" / "tests"
 """Where the artefacts are, which all workers deploy."""
 
-PARAMETERS = ("ProgressEvents=on", "Dashboard=on", "InvokeModelMemory=256")
+PARAMETERS = ("ProgressEvents=on", "Dashboard=on", "InvokeModelMemory=256", "Push=on")
 """With the memory that docs/operations.md advises where engines are shown pictures."""
 
 FOLDER = TESTS / os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -49,6 +50,7 @@ def stack(issuer: Issuer, shaky: ProviderServer) -> Iterator[Stack]:
             if first:
                 build(TESTS)
             running = up(persist=False, folder=FOLDER, parameters=PARAMETERS, built=TESTS)
+        set_aside(running.cloud)
         stack = Stack(running.cloud, running.outputs, running.seeded, running.models_url)
         guardrail = _guardrail(running.cloud)
         stack.register(registry(stack.models_url, issuer.jwks_url, guardrail, f"{shaky.url}/v1"))

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.e2e.odd import models as odd_models
 from tests.e2e.readers import EYES, READER
+from tests.e2e.thinking import THINKER
 
 ORDERS: dict[str, dict[str, Any]] = {
     "answers": {"order": "", "tasks": ["chat", "embed"]},
@@ -305,7 +306,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             common | {"name": "any", "endpoint": None, "secret": None, "id": model} | facts
             for model, facts in {**ON_AWS, "aws-guarded": guarded, "aws-guardrail": judging}.items()
         ]
-        + [EYES, READER],
+        + [common | THINKER, EYES, READER],
         "tenants": [
             {"id": "guarded", "guardrails": ["herons"]},
             *({"id": name, "guardrails": [name]} for name in JUDGED),

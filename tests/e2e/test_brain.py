@@ -63,16 +63,16 @@ def test_a_conversation_goes_on(stack: Stack) -> None:
     assert first["status"] == "succeeded"
     second = stack.run(chat("And then?", conversation_id=name))
     assert second["usage"]["input_tokens"] > first["usage"]["input_tokens"], "the earlier turn came in"
-    turns = stack.api.call("GET", f"/conversations/{name}").body["data"]
+    turns = stack.api.call("GET", f"/conversations/{name}/turns").body["data"]
     assert [turn["job_id"] for turn in turns] == [second["id"], first["id"]]
-    assert stack.as_tenant("other").call("GET", f"/conversations/{name}").status == 404
+    assert stack.as_tenant("other").call("GET", f"/conversations/{name}/turns").status == 404
     assert stack.api.call("DELETE", f"/jobs/{second['id']}").status == 204
-    left = stack.api.call("GET", f"/conversations/{name}").body["data"]
+    left = stack.api.call("GET", f"/conversations/{name}/turns").body["data"]
     assert [turn["job_id"] for turn in left] == [first["id"]], "the turn went with its job"
     again = stack.run(chat("And then?", conversation_id=name))
     assert again["usage"]["input_tokens"] == second["usage"]["input_tokens"], "only the first turn came in"
-    assert stack.api.call("DELETE", f"/conversations/{name}").status == 204
-    assert stack.api.call("GET", f"/conversations/{name}").status == 404
+    assert stack.api.call("DELETE", f"/conversations/{name}/turns").status == 204
+    assert stack.api.call("GET", f"/conversations/{name}/turns").status == 404
 
 
 def test_a_summary_is_paid_for_once_and_goes_with_its_turns(stack: Stack) -> None:

@@ -1,13 +1,18 @@
 """The doors: REST and events give the same job, checked by the same rules."""
 
+import argparse
 import json
 import uuid
 from typing import Any
 
 import pytest
 import urllib3
+from broker.cli.dead_letters import add_dlq, dlq
+from broker.cli.shell import Shell
 
+from local.deployment import STACK
 from local.listening import Listener
+from tests.contract.published_events import check_event
 from tests.e2e.stack import Stack, chat, put_event, until
 
 
@@ -134,6 +139,8 @@ def test_an_event_becomes_a_job_of_its_sources_tenant(stack: Stack) -> None:
         assert event is not None
         job = stack.api.call("GET", f"/jobs/{event['detail']['data']['job_id']}").body
         mine = [each for each in heard.drain() if each["detail"]["metadata"]["correlation_id"] == sent]
+    for each in mine:
+        check_event(each)
     assert job["status"] == "succeeded"
     assert {each["detail-type"] for each in mine} == {"JobAccepted", "JobStarted", "JobSucceeded"}
     assert '"output":' not in json.dumps(event["detail"])
@@ -156,6 +163,7 @@ def test_an_event_that_is_not_valid_is_rejected_with_the_reason(
         event = heard.wait("RequestRejected", lambda detail: detail["metadata"]["correlation_id"] == sent)
     assert event is not None
     assert reason in json.dumps(event["detail"]["data"]["error"])
+    check_event(event)
 
     def dead() -> dict[str, Any] | None:
         reply = sqs.receive_message(
@@ -166,6 +174,21 @@ def test_an_event_that_is_not_valid_is_rejected_with_the_reason(
     kept = until(dead)
     assert kept, "the event is in no dead letter"
     assert reason in kept["MessageAttributes"]["reason"]["StringValue"]
+
+
+def test_a_rejected_event_becomes_a_job_by_redriving_once_its_source_is_registered(stack: Stack) -> None:
+    source = f"tests.later-{uuid.uuid4().hex[:8]}"
+    options = argparse.ArgumentParser()
+    add_dlq(options)
+    with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
+        sent = put_event(stack, chat(), source)
+        assert heard.wait("RequestRejected", lambda detail: detail["metadata"]["correlation_id"] == sent)
+        stack.register({"sources": [{"account": "000000000000", "source": source, "tenant": "demo"}]})
+        shell = Shell(options.parse_args(["redrive", "rejected"], argparse.Namespace(stack=STACK)), {})
+        shell.__dict__["session"] = stack.cloud  # which makes clients, as a session does
+        said = dlq(shell)
+        assert "of RejectedQueue sent again" in said
+        assert heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == sent), said
 
 
 def test_an_event_that_comes_twice_is_one_job(stack: Stack) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from local import environment
 from local.servers import ROOT
 from tests.commands import Block, blocks_of
 from tests.e2e.conftest import FOLDER
+from tests.e2e.pushing import pushing
 from tests.e2e.stack import Stack
 
 BLOCKS = [block for block in blocks_of(ROOT / "examples" / "README.md") if block.heading != "Examples"]
@@ -19,6 +21,7 @@ BLOCKS = [block for block in blocks_of(ROOT / "examples" / "README.md") if block
 SHOWN = {
     "submit_and_poll.py": "\nThe lamp needed nobody.",
     "submit_and_poll.sh": '"status": "succeeded"',
+    "listen.py": " is succeeded\nits answer is at http",
     "openai_client.py": "is completed: The lamp needed nobody.",
     "openai_batch.py": "\nrow-2: Lamp 2 needed nobody.",
     "anthropic_client.py": "\nThe lamp needed nobody.",
@@ -64,12 +67,13 @@ def run(commands: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.commands.splitlines()[-1].split("/")[-1])
-def test_an_example_runs_as_it_stands(shell: Path, block: Block) -> None:
+def test_an_example_runs_as_it_stands(stack: Stack, shell: Path, block: Block) -> None:
     name = next(name for name in SHOWN if name in block.commands)
     if "aws " in (text := "".join(each.read_text() for each in used(block))) and "boto3" not in text:
         if not shutil.which("aws"):
             pytest.skip("the AWS CLI is not installed")
-    assert SHOWN[name] in run(block.commands, shell)
+    with pushing(stack.cloud) if name == "listen.py" else nullcontext():
+        assert SHOWN[name] in run(block.commands, shell)
 
 
 def used(block: Block) -> list[Path]:

@@ -42,7 +42,7 @@ def test_a_bad_credential_is_told_in_the_errors_form(stack: Stack, known: bool |
         ("DELETE", "/models", 405, "method_not_allowed"),
         ("PUT", "/jobs", 405, "method_not_allowed"),
         ("POST", "/threads/thread_1/runs", 400, "unsupported_call"),
-        ("GET", "/responses/resp_1/input_items", 400, "unsupported_call"),
+        ("POST", "/responses/compact", 400, "unsupported_call"),
         ("DELETE", "/batches/estimate", 404, "not_found"),
     ],
 )

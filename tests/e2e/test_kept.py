@@ -43,7 +43,7 @@ def test_objects_end_with_their_jobs_time_and_another_tenants_stay(stack: Stack)
     gone = stack.api.call("GET", f"/jobs/{mine['id']}")
     assert (gone.status, gone.body["status"], gone.body["usage"]) == (410, "succeeded", mine["usage"])
     assert other.call("GET", f"/jobs/{theirs['id']}").body["output"] == theirs["output"]
-    assert stack.api.call("GET", f"/conversations/{talk}").status == 404
+    assert stack.api.call("GET", f"/conversations/{talk}/turns").status == 404
     assert stack.api.call("DELETE", f"/jobs/{mine['id']}").status == 204
 
 

@@ -34,7 +34,7 @@ def test_a_large_turn_of_a_conversation_goes_with_its_job(stack: Stack) -> None:
     assert len(s3.list_objects_v2(**place)["Contents"]) == 1
     assert stack.api.call("DELETE", f"/jobs/{job['id']}").status == 204
     assert "Contents" not in s3.list_objects_v2(**place)
-    assert stack.api.call("GET", f"/conversations/{name}").status == 404
+    assert stack.api.call("GET", f"/conversations/{name}/turns").status == 404
 
 
 @pytest.mark.parametrize("key", [None, "k"], ids=["without a key", "with a key"])

@@ -79,7 +79,7 @@ def test_a_conversation_keeps_its_placeholders(
     assert not any(value in sent for value in (ann, bob))
     assert trusted.call("GET", f"/jobs/{job['id']}").body["output"]["text"] == f"{ann} did."
     said = [
-        client.call("GET", f"/conversations/{name}").body["data"][0]["messages"][0]["content"]
+        client.call("GET", f"/conversations/{name}/turns").body["data"][0]["messages"][0]["content"]
         for client in (plain, trusted)
     ]
     assert said == ["Who met <EMAIL_1> and <EMAIL_2>?", f"Who met {ann} and {bob}?"]

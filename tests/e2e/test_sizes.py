@@ -88,7 +88,7 @@ def test_a_link_ends_with_the_time_of_the_answer(stack: Stack) -> None:
 def test_a_large_turn_of_a_conversation_is_linked_too_and_goes_with_its_job(stack: Stack) -> None:
     name = f"talk-{uuid.uuid4().hex[:8]}"
     large = stack.run(large_answer(conversation_id=name))
-    shown = stack.api.call("GET", f"/conversations/{name}").body["data"]
+    shown = stack.api.call("GET", f"/conversations/{name}/turns").body["data"]
     (turn,) = shown
     assert (turn["job_id"], turn["messages"]) == (large["id"], [])
     media_type, data = fetched(turn["messages_url"])

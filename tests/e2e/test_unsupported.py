@@ -12,7 +12,7 @@ def test_openais_package_is_told_what_there_is_instead(stack: Stack) -> None:
         for call, instead in (
             (lambda: client.fine_tuning.jobs.list(), "training"),
             (lambda: client.vector_stores.retrieve("vs_1"), "search"),
-            (lambda: client.responses.input_items.list("resp_1"), "/v1/conversations/"),
+            (lambda: client.chat.completions.messages.list("chatcmpl-1"), "/v1/jobs/"),
             (lambda: client.models.delete("echoes"), "operators"),
         ):
             with pytest.raises(openai.BadRequestError) as refused:

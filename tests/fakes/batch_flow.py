@@ -1,7 +1,7 @@
 """Batches in memory from their rows to their results: all of `broker.batches`, as fresh processes build it."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from broker.batches.results.assembling import Assemble
 from broker.batches.results.collecting import Collect
 from broker.batches.results.erasing import EraseBatch, EraseShard
 from broker.batches.results.folding import Fold
+from broker.batches.results.pieces import Place, Source
 from broker.batches.rows.counting import Count
 from broker.batches.rows.duplicates import Duplicates
 from broker.batches.shard import Shard
@@ -48,6 +49,11 @@ class FakeResultFiles:
     created: dict[str, tuple[str, str]] = field(default_factory=dict)
     """By id, the name of the file and its key."""
     deleted: list[str] = field(default_factory=list)
+    piece_bytes: int = 1 << 20
+    sent: int = 0
+    """Pieces that were sent."""
+    under_way: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    uploaded: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def place(self, tenant: str, name: str, made_at: int, until: int) -> FakePlace:
         """See `Files.place`."""
@@ -60,9 +66,31 @@ class FakeResultFiles:
         self.created[place.id] = (filename, place.key)
         return place
 
-    def __call__(self, bucket: str, key: str, parts: Iterable[bytes], batch_id: str) -> None:
+    def __call__(
+        self,
+        bucket: str,
+        key: str,
+        source: Source,
+        batch_id: str,
+        so_far: dict[str, Any] | None = None,
+        time_left: Callable[[], bool] = lambda: True,
+    ) -> dict[str, Any] | None:
         """See `WriteFile`."""
-        self.objects[bucket, key] = b"".join(parts)
+        if so_far and self.uploaded.get((bucket, key)) == so_far["id"]:
+            return None
+        if so_far is None or so_far["id"] not in self.under_way:
+            so_far = {"id": f"upload-{len(self.under_way)}", "sent": 0, "following": {}}
+            self.under_way[so_far["id"]] = {}
+        parts, sent = self.under_way[so_far["id"]], so_far["sent"]
+        for piece in source.pieces(lambda number: self.piece_bytes, sent, Place.of(so_far["following"])):
+            parts[sent] = piece.data
+            sent += 1
+            self.sent += 1
+            if not time_left():
+                return {"id": so_far["id"], "sent": sent, "following": piece.following._asdict()}
+        self.objects[bucket, key] = b"".join(parts[number] for number in range(sent))
+        self.uploaded[bucket, key] = so_far["id"]
+        return None
 
     def discard(self, batch: Batch) -> None:
         """Delete the files of a batch's results."""

@@ -20,6 +20,7 @@ from broker.errors import NotFound
 from broker.jobs.accepting import with_policies
 from broker.jobs.head import Head
 from broker.jobs.request import JobRequest, stored_form
+from broker.tenants.registry import Tenants
 
 from tests.fakes.batches import FakeBatchWorkflows, FakeRowBytes, FakeShards
 from tests.fakes.world import HOUR, NOW, SECOND, World, a_model
@@ -81,8 +82,12 @@ class Rows:
 
     def plan(self, batch_id: str = "batch_1", time_left: Callable[[], bool] = lambda: True) -> dict[str, Any]:
         """Plan a batch, as far as there is time."""
-        plan = Plan(self.batches, self.rows, self.most, check_columns=self.check_columns)
+        plan = Plan(self.batches, self.rows, self.most, check_columns=self.check_columns, most_tokens=self.most_tokens)
         return plan(batch_id, lambda: self.now, time_left)
+
+    def most_tokens(self, tenant: str, now: int) -> int | None:
+        """By the tenant's entry."""
+        return Tenants(self.world.database).get(tenant, now).enqueued_batch_tokens
 
     def check_columns(self, prompt: dict[str, Any], names: Sequence[str]) -> None:
         """Hold the columns of a CSV against a prompt, as `bootstrap.batching` does."""

@@ -94,11 +94,14 @@ class FakeResults:
         if data := b"".join(parts):
             self.kept[batch_id, shard, kind] = data
 
-    def parts(self, batch_id: str, shards: int, kind: ResultKind) -> Iterator[bytes]:
+    def parts(
+        self, batch_id: str, shards: int, kind: ResultKind, since: tuple[int, int] = (0, 0)
+    ) -> Iterator[tuple[int, bytes]]:
         """See `Results.parts`."""
-        for shard in range(shards):
-            if data := self.kept.get((batch_id, shard, kind)):
-                yield data
+        for shard in range(since[0], shards):
+            data = self.kept.get((batch_id, shard, kind), b"")
+            if data := data[since[1] if shard == since[0] else 0 :]:
+                yield shard, data
 
     def forget(self, batch_id: str, shards: int) -> None:
         """See `Results.forget`."""

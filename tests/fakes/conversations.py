@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from broker.context.conversations import KeptTurn, Turn
+from broker.context.records import Record
 from broker.context.summaries import Summary, SummaryPlace
 from broker.jobs.store import Linked
 from broker.storage import ConditionFailed, If, Item, Put
@@ -39,6 +40,7 @@ class FakeTurns:
             KeptTurn(
                 *(_job_of(item), item["at"], item["tokens"], item["expires_at"], partial(json.loads, item["z"])),
                 partial(dict, item["mapping"]),
+                item["model"],
             )
             for item in page
             if item["expires_at"] > now // 1000
@@ -48,7 +50,7 @@ class FakeTurns:
         """See `Turns.stage`."""
         keys = {"pk": _pk(tenant, conversation), "sk": f"TURN#{turn.job_id}"}
         kept = {"at": turn.at, "tokens": turn.tokens, "expires_at": expires_at, "z": json.dumps(turn.messages).encode()}
-        kept["mapping"] = turn.mapping
+        kept |= {"mapping": turn.mapping, "model": turn.model}
         return Put("jobs", keys | kept)
 
     def verify(self, staged: Put) -> None:
@@ -74,9 +76,35 @@ class FakeTurns:
         size = len(json.dumps(messages, ensure_ascii=False, separators=(",", ":")).encode())
         return Linked(f"https://files.example/{conversation}/{kept.job_id}/{filled}", size, "application/json")
 
+    def record(self, tenant: str, conversation: str, now: int) -> Record | None:
+        """See `Records.record`."""
+        item = self.database.get("jobs", _pk(tenant, conversation), "META")
+        if item is None or item["expires_at"] <= now // 1000:
+            return None
+        return Record(item["at"], item["expires_at"], item["metadata"])
+
+    def keep_record(self, tenant: str, conversation: str, record: Record) -> None:
+        """See `Records.keep_record`."""
+        known = {"at": record.created_at, "expires_at": record.expires_at, "metadata": record.metadata}
+        self.database.write(Put("jobs", {"pk": _pk(tenant, conversation), "sk": "META", **known}))
+
+    def add(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> None:
+        """See `Records.add`."""
+        self.keep(tenant, conversation, turn, expires_at)
+
+    def change(self, tenant: str, conversation: str, kept: KeptTurn, turn: Turn) -> bool:
+        """See `Records.change`."""
+        staged = self.stage(tenant, conversation, turn, kept.expires_at)
+        with suppress(ConditionFailed):
+            self.database.write(Put("jobs", staged.item, (If("tokens", "=", kept.tokens),)))
+            self.verify(staged)
+            return True
+        return False
+
     def erase(self, tenant: str, conversation: str, now: int) -> None:
         """See `Turns.erase`."""
         pk = _pk(tenant, conversation)
+        self.database.delete("jobs", pk, "META")
         self.database.write(Put("jobs", {"pk": pk, "sk": "ERASED", "at": now, "expires_at": now // 1000 + 1}))
         for item in self.database.query("jobs", pk, "TURN#"):
             self.database.delete("jobs", pk, item["sk"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from broker.batches.batch import Batch
 from broker.batches.documents.children import Children
+from broker.batches.documents.covering import Covering
 from broker.batches.documents.recipes import Recipes
 from broker.batches.documents.submitting import PlanDocument, SubmitDocument
 from broker.batches.results.collecting import Collect
@@ -84,6 +85,7 @@ class Documents(Rows):
         use_case = PlanDocument(
             *(self.batches, self.rows, plan, children, self.readings, recipes, self.outbox, self.results),
             partial(pin_pages, self.world.payloads),
+            Covering(self.worst, self.world.preparing().check_covers),
         )
         try:
             return use_case(batch_id, lambda: self.now, time_left)

@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from broker.clock import now_ms
 from broker.errors import InvalidRequest, Unavailable
+from broker.files.bodies import OUTPUT
 from broker.files.keeping import Files
 from broker.files.record import Part, Stored, Target
 from broker.rest.files import FileDoor
@@ -44,6 +46,10 @@ class FakeFileBucket:
         """See `FileBucket.delete`."""
         for key in keys:
             self.objects.pop(key, None)
+
+    def read(self, key: str) -> bytes | None:
+        """See `FileBucket.read`."""
+        return self.objects.get(key)
 
     def link(self, key: str, filename: str, seconds: int) -> str:
         """See `FileBucket.link`."""
@@ -114,6 +120,14 @@ class FakeFileBucket:
 def a_file_door(database: Database, bucket: FakeFileBucket | None = None) -> FileDoor:
     """The routes of files of a broker in memory."""
     return FileDoor(Files(database, bucket or FakeFileBucket(), Tenants(database).get))
+
+
+def results_of(database: Database, bucket: FakeFileBucket, data: bytes, tenant: str = "acme") -> str:
+    """A file of a batch's results, which the broker itself wrote; gives its id."""
+    files, now = a_file_door(database, bucket).files, now_ms()
+    place = files.place(tenant, "batch_1/output", now, now // 1000 + 3600)
+    bucket.objects[place.key] = data
+    return files.create(place, "output.jsonl", OUTPUT, now).id
 
 
 def _etag(data: bytes) -> str:

@@ -187,7 +187,7 @@ class Flow:
         world, nothing = self.world, lambda *_: None
         api = Api(
             *(world.accepting(), world.jobs, world.payloads, world.models(), Tenants(world.database)),
-            *(nothing, answers(world.database).forget, world.turns, FakeCircuits(), *[nothing] * 7),
+            *(nothing, answers(world.database).forget, world.turns, FakeCircuits(), *[nothing] * 8),
         )  # type: ignore[arg-type, misc]
         who = frozenset(scopes.split())
         resource = path.get("resource", "/jobs/{id}")

@@ -1,5 +1,6 @@
 """A job that runs, a provider, and the step between them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,11 +10,13 @@ from broker.errors import BrokerError
 from broker.jobs.head import Head
 from broker.providers.wire.base import Answer, Call, OperationStarted
 from broker.routing.at_once import AtOnce
+from broker.routing.credentials import KeyLimits
 from broker.steps.admitting import Admission
 from broker.steps.calling import Calling
 from broker.steps.context import Run
 from broker.steps.exchanging import Exchange
 from broker.steps.invoking import InvokeModel
+from broker.steps.keys import Keys
 from broker.steps.shortening import Shorten
 from broker.steps.single_flight import SingleFlight
 from broker.tenants.policies import Policies
@@ -50,6 +53,7 @@ class Stage:
     noticed: list[tuple[str, str]] = field(default_factory=list)
     """Faults of our own: what, and the job."""
     lane: str = "interactive"
+    secret: Callable[[str], str] = lambda name: f"secret of {name}"
     run: Run = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,9 +84,9 @@ class Stage:
             lambda head, facts: self.observed.append(facts),
             self._notice,
         )
-        calling = Calling(
-            *(world.jobs, world.payloads, lambda name: f"secret of {name}", lambda run: self.media, admission, exchange)
-        )
+        keys = Keys(admission, KeyLimits(world.database), self._notice)
+        known = world.jobs, world.payloads, self.secret, lambda run: self.media
+        calling = Calling(*known, admission, exchange, keys)
         tenants = Tenants(world.database)
         shorten = Shorten(world.jobs, world.payloads, world.models(), tenants, calling, lambda: world.turns)
         return InvokeModel(world.jobs, world.payloads, world.models(), calling, shorten, self.share(), self.circuits)

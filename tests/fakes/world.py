@@ -20,7 +20,7 @@ from broker.routing.catalog import Models
 from broker.steps.context import Run, original
 from broker.steps.preparing import Prepare
 from broker.storage import Item, Put
-from broker.tenants import ledger
+from broker.tenants import ledger, usage
 from broker.tenants.budgets import Budgets
 from broker.tenants.ledger import period_of
 from broker.tenants.policies import Policies
@@ -97,7 +97,7 @@ class World:
     turns: FakeTurns = field(init=False)
 
     def __post_init__(self) -> None:
-        self.jobs = Jobs(self.database, (ledger.bookings, experiments.endings, record.closings))
+        self.jobs = Jobs(self.database, (ledger.bookings, usage.countings, experiments.endings, record.closings))
         self.turns = FakeTurns(self.database)
 
     def register(self, *items: Item) -> None:
@@ -131,7 +131,8 @@ class World:
         tenants = Tenants(self.database)
         policies = Policies(self.database)
         budgets = budgets or Budgets(self.database)
-        return Prepare(self.database, self.models(), tenants, self.prompts(), self.turns, policies, INBOX, budgets)
+        known = self.database, self.models(), tenants, self.prompts(), self.turns, policies, INBOX, budgets
+        return Prepare(*known, self.jobs, self.payloads)
 
     def accepting(self) -> Accept:
         """The use case as a fresh process builds it."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 
 from broker.delivery.publishing import HeadChange, Publish
 from broker.errors import BudgetExceeded, Conflict, NotCancelable
@@ -10,7 +11,8 @@ from broker.jobs.head import Head, Status
 from broker.jobs.store import Moved
 from broker.jobs.sweeping import Sweep
 from broker.jobs.transitions import Fence
-from broker.tenants import ledger
+from broker.tenants import ledger, slices
+from broker.tenants.usage import Usage
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
@@ -21,7 +23,13 @@ from tests.fakes.world import BASE_URL, HOUR, NOW, World
 
 ALLOWED = 2_000
 PERIOD = "2026-11"
+RULE, RULE_PERIOD, RULE_ALLOWED = "acme:daily", "2026-11-18", 1_500
+PLACES, AT_ONCE = "acme:jobs", 2
+"""A budget beside the tenant's own, which is smaller, and a bound of jobs that have not ended."""
 STATUSES = [Status.SUCCEEDED, Status.FAILED, Status.BLOCKED]
+BUCKETS = (("acme", PERIOD, ALLOWED), (RULE, RULE_PERIOD, RULE_ALLOWED), (PLACES, ledger.OPEN, AT_ONCE))
+GROUPS = {"user": "ann", "model": ""}
+"""What usage is counted by."""
 CRASHES = st.none() | st.none() | st.integers(0, 2)
 EXPECTED = (Conflict, Moved, NotCancelable, BudgetExceeded, Down, Crash)
 
@@ -56,7 +64,8 @@ class Life(RuleBasedStateMachine):
         self.count = 0
         self.dead = FakeDeadLetters()
         self.overran: set[str] = set()
-        ledger.open_period(self.database, "acme", PERIOD, ALLOWED)
+        for scope, period, allowed in BUCKETS:
+            ledger.open_period(self.database, scope, period, allowed)
 
     @contextmanager
     def crashing(self, writes: int | None, *meanwhile: Callable[[], object]) -> Iterator[None]:
@@ -86,6 +95,17 @@ class Life(RuleBasedStateMachine):
     def heads(self) -> list[Head]:
         ids = dict.fromkeys(new["id"] for _, new in self.database.stream)
         return [self.world.jobs.get(job_id) for job_id in ids]
+
+    def usage_is_what_was_booked(self, over: list[Head]) -> None:
+        days, _ = Usage(self.database).by_day("acme", "user", date(2026, 1, 1), date(2027, 1, 1), 100, None)
+        counted = [sum(each.counts[name] for each in days) for name in ("jobs", "calls", "nusd")]
+        calls = sum(len(head.calls) - len(head.open_calls) for head in over)
+        assert counted == [len(over), calls, sum(head.spent for head in over)]
+        models, _ = Usage(self.database).by_day("acme", "model", date(2026, 1, 1), date(2027, 1, 1), 100, None)
+        assert sum(each.counts["nusd"] for each in models) == counted[2]
+
+    def left(self, scope: str, period: str) -> int:
+        return slices.read_all(self.database, ledger.bucket_of(scope, period)).available
 
     def sweep_once(self) -> None:
         swept = Sweep(self.world.jobs, self.world.payloads, self.world.queue, self.dead, lambda item, now: False)(
@@ -119,11 +139,15 @@ class Life(RuleBasedStateMachine):
         heads = self.heads()
         taken = sum(head.spent + head.reserved if head.status.terminal else head.limit for head in heads)
         assert self.world.available() == ALLOWED - taken
-        assert taken <= ALLOWED or self.overran, "more than the budget"
+        assert self.left(RULE, RULE_PERIOD) == RULE_ALLOWED - taken
+        going_on = sum(not head.status.terminal for head in heads)
+        assert self.left(PLACES, ledger.OPEN) == AT_ONCE - going_on >= 0
+        assert taken <= RULE_ALLOWED or self.overran, "more than the budget"
         over = [head for head in heads if head.status.terminal]
         spent = self.world.spent()
         assert spent.get("nusd", 0) == sum(head.spent for head in over)
         assert spent.get("calls", 0) == sum(len(head.calls) - len(head.open_calls) for head in over)
+        self.usage_is_what_was_booked(over)
         for head in heads:
             assert head.id in self.overran or head.spent + head.reserved <= head.limit
 
@@ -135,6 +159,7 @@ class Life(RuleBasedStateMachine):
         assert all(head.status.terminal for head in heads)
         assert all(not head.open_calls and head.due_at is None for head in heads)
         assert self.world.available() == ALLOWED - sum(head.spent for head in heads)
+        assert self.left(PLACES, ledger.OPEN) == AT_ONCE
         self.money_adds_up()
         self.history_is_legal()
         bus = FakeBus()

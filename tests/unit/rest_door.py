@@ -19,6 +19,8 @@ from broker.steps.estimating import EstimateJob
 from broker.steps.trying import TryPolicies
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
+from broker.tenants.usage import Usage
+from broker.tenants.waits import Waits
 
 from tests.fakes.batch_door import BatchWorld
 from tests.fakes.circuits import FakeCircuits
@@ -27,7 +29,7 @@ from tests.fakes.endpoints import FakeSeal, an_endpoint_door, endpoints_of
 from tests.fakes.file_bucket import FakeFileBucket, a_file_door
 from tests.fakes.questions import answers
 from tests.fakes.queue import FakeDeliveries
-from tests.fakes.world import BASE_URL, CHAT, JOB_ID, World, a_model
+from tests.fakes.world import BASE_URL, CHAT, INBOX, JOB_ID, World, a_model
 
 BODY = json.dumps(CHAT)
 
@@ -47,6 +49,7 @@ class Door:
     """What went out to registered endpoints: address, id, body and secrets."""
     own_headers: dict[str, str] = field(default_factory=dict)
     """The receiver's own of the last."""
+    waits: Waits | None = None
     batches: BatchWorld = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,25 +87,13 @@ class Door:
         self.redelivered.append(job_id)
         return ["evt_1"]
 
-    def __call__(
-        self,
-        method: str,
-        resource: str,
-        body: str | None = None,
-        *,
-        tenant: str = "acme",
-        scopes: str = "*",
-        job_id: str = JOB_ID,
-        query: dict[str, str] | None = None,
-        ago_s: float = 0,
-        base_url: str = BASE_URL,
-        proxy: str = "",
-        **headers: str,
-    ) -> Reply:
+    @property
+    def api(self) -> Api:
+        """What it answers by, made anew for each call."""
         world = self.world
         tenants = Tenants(world.database)
         estimate = EstimateJob(world.preparing(), self.health, world.check_webhook)
-        api = Api(
+        return Api(
             world.accepting(),
             world.jobs,
             world.payloads,
@@ -119,15 +110,36 @@ class Door:
             self.batches.door,
             self.batches.bulk,
             lambda: an_endpoint_door(world.database, self.deliveries, self.deliver.again, self.attempt),
+            lambda: Usage(world.database),
+            places=lambda limits: [each.standing(world.database) for each in limits],
+            inbox=INBOX,
+            waits=self.waits,
         )
+
+    def __call__(
+        self,
+        method: str,
+        resource: str,
+        body: str | None = None,
+        *,
+        tenant: str = "acme",
+        scopes: str = "*",
+        job_id: str = JOB_ID,
+        query: dict[str, str] | None = None,
+        ago_s: float = 0,
+        base_url: str = BASE_URL,
+        proxy: str = "",
+        **headers: str,
+    ) -> Reply:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         first, _, second = job_id.partition(" ")
         path = {"id": first} if "{id}" in resource else {"proxy": proxy} if proxy else {}
-        if "{delivery_id}" in resource:
-            path["delivery_id"] = second
+        for name in ("delivery_id", "item_id"):
+            if f"{{{name}}}" in resource:
+                path[name] = second
         who = frozenset(scopes.split())
         began = time.monotonic() - ago_s
-        return api(
+        return self.api(
             Request(method, resource, path, query or {}, named, body, tenant, "ci", who, "req-1", base_url, began)
         )
 

@@ -147,3 +147,21 @@ def test_where_places_cannot_be_read_work_is_begun_and_it_is_said(invoke: Stage)
     admission.take_place(invoke.run, TWO, NOW)
     admission.leave_place(invoke.run, TWO)
     assert said == ["a place could not be taken", "a place could not be given back"]
+
+
+def test_a_canceled_job_whose_provider_has_stopped_gives_its_place_back_and_one_that_goes_on_keeps_it(
+    invoke: Stage,
+) -> None:
+    class GoesOn(FakeProvider):
+        def stop(self, call: Call, operation_id: Any) -> None:
+            raise failing(BrokerError)
+
+    invoke.fails_with(Pending, STARTED)
+    cancel_job(invoke.world.jobs, JOB_ID, "acme", NOW)
+    stops, invoke.provider = invoke.provider, GoesOn()
+    invoke.invoke().leave_undone(JOB_ID, NOW)
+    assert places(invoke) == {"job_other", JOB_ID}, "else who cancels in a circle had all of the account's"
+    invoke.provider = stops
+    for _ in range(2):
+        invoke.invoke().leave_undone(JOB_ID, NOW)
+    assert places(invoke) == {"job_other"}

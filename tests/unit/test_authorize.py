@@ -10,7 +10,7 @@ import urllib3
 from broker.bootstrap import adapters, doors
 from broker.cli import create_key
 from broker.cloud import clients
-from broker.tenants.api_keys import key_hash, new_key
+from broker.tenants.api_keys import key_hash, key_id, new_key
 from handlers.authorize import handler
 from moto.server import ThreadedMotoServer
 
@@ -69,7 +69,8 @@ def test_a_key_opens_the_whole_stage_and_no_other() -> None:
         "Resource": "arn:aws:execute-api:us-east-1:123456789012:abc123/v1/*",
     }
     assert answer["principalId"] == "ci"
-    assert answer["context"] == {"tenant": "acme", "principal": "ci", "scopes": "jobs:read jobs:write"}
+    who = {"tenant": "acme", "principal": "ci", "scopes": "jobs:read jobs:write"}
+    assert answer["context"] == {**who, "key": key_id(key_hash(key))}
     assert all(isinstance(value, str) for value in answer["context"].values())  # API Gateway takes no others
 
 

@@ -18,7 +18,7 @@ from broker.registry.document import parse_registry
 
 from tests.fakes.batch_door import BatchWorld
 from tests.fakes.queue import Down
-from tests.fakes.world import HOUR, NOW, World, a_model
+from tests.fakes.world import HOUR, MINUTE, NOW, World, a_model
 
 ROWS = [{"custom_id": "a", "input": "Hello"}, {"custom_id": "b", "input": "Grüße\u2028"}]
 INLINE = {"requests": ROWS}
@@ -165,7 +165,7 @@ def test_a_batch_whose_workflow_cannot_be_started_is_taken_all_the_same(place: B
     submit = replace(place.submit(), workflows=Broken())
     batch = submit(parse_batch(INLINE), Caller("acme", "ci", "rest", "r-1"), NOW).batch
     assert place.lost == [batch.id]
-    assert batch.due_at is not None, "the sweep finds it"
+    assert batch.due_at == NOW + MINUTE, "the sweep starts it then"
 
 
 def test_a_repeat_after_a_crash_finds_what_was_kept_and_starts_it(place: BatchWorld) -> None:

@@ -61,22 +61,14 @@ def test_when_it_may_be_done_is_told_with_what_that_is_reckoned_from() -> None:
     assert not show(batches)["paused"], "what has ended waits for nobody"
 
 
-@pytest.mark.parametrize(("waiting", "ahead"), [(1_000, 750), (250, 0), (3, 0), (None, None)])
-def test_its_place_in_the_lane_counts_its_own_rows_out(waiting: int | None, ahead: int | None) -> None:
-    batches = stored(a_batch(250, released=3, open=(0, 1, 2)))
-    position = show(batches, jobs_waiting=lambda lane: waiting)["position"]
-    assert position == (None if ahead is None else {"lane": "bulk", "jobs_ahead": ahead})
-
-
-def test_an_ended_batch_asks_nobody_about_lanes_or_shards() -> None:
+def test_an_ended_batch_asks_nobody_about_others_or_shards() -> None:
     database = CountingDatabase()
     ended = a_batch(250, status=BatchStatus.COMPLETED, sums=Sums({"succeeded": 250}), released=1, open=(0,))
     batches = stored(ended, database)
     batches.end_row(BATCH_ID, 0, DONE)
     batch, before = batches.get(BATCH_ID), database.reads
-    asked: list[str] = []
-    shown = ShowBatch(batches, BASE_URL, asked.append)(batch, NOW)
-    assert (database.reads - before, asked) == (0, [])
+    shown = ShowBatch(batches, BASE_URL)(batch, NOW)
+    assert database.reads - before == 1, "of its webhooks"
     assert shown["request_counts"] == {"total": 250, "completed": 250, "failed": 0}
     assert (shown["counts"]["open"], shown["counts"]["waiting"], shown["eta_seconds"]) == (0, 0, None)
 

@@ -9,7 +9,7 @@ import pytest
 
 from bench import idle as printed
 from bench.logs import Logged
-from bench.monthly import BY_USE, FREE, PER_PIECE, Metric, busy, clock_run, exceeded, idle, metrics
+from bench.monthly import BY_USE, FREE, NOT_BY_ITSELF, PER_PIECE, Metric, busy, clock_run, exceeded, idle, metrics
 from bench.pricing import Function, Job, Line, PriceList, Traffic, bill, summed
 from bench.tables import markdown
 from bench.template import every_minutes, holds, readers, resources, watched_metrics
@@ -34,10 +34,12 @@ def line(name: str, **parameters: str) -> Line:
 
 
 def test_each_kind_of_resource_has_its_place_in_the_bill() -> None:
-    known = [*PER_PIECE, *BY_USE, *FREE]
+    known = [*PER_PIECE, *BY_USE, *FREE, *NOT_BY_ITSELF]
     assert len(known) == len(set(known)), "a kind has two places"
     kinds = {each["Type"] for each in template()["Resources"].values()}
     assert kinds - set(known) == set(), "what does it cost?"
+    conditions = {each.get("Condition") for each in template()["Resources"].values() if each["Type"] in NOT_BY_ITSELF}
+    assert conditions == {"Pushes", "PushesOnAws"} and template()["Parameters"]["Push"]["Default"] == "off"
 
 
 def test_what_is_paid_by_use_is_a_line_of_a_bill() -> None:

@@ -17,6 +17,7 @@ from broker.jobs.reading import looked_at, view
 from broker.jobs.request import parse_request
 from broker.metrics import job_ended, provider_called
 from broker.routing.at_once import AtOnce
+from broker.routing.credentials import KeyLimits
 from broker.steps.admitting import Admission
 from broker.steps.advancing import Advance
 from broker.steps.calling import Calling
@@ -24,6 +25,7 @@ from broker.steps.context import Run
 from broker.steps.exchanging import Exchange
 from broker.steps.guarding import Guard
 from broker.steps.invoking import InvokeModel
+from broker.steps.keys import Keys
 from broker.steps.selecting import SelectModel
 from broker.steps.shortening import Shorten
 from broker.tenants.policies import Policies
@@ -74,7 +76,15 @@ class Plain:
         share = Stage(world=World()).share()
         admission = Admission(health, AtOnce(world.database))
         exchange = Exchange(world.jobs, self.payloads, lambda name: FakeProvider(), admission, provider_called)
-        calling = Calling(world.jobs, self.payloads, str, lambda run: None, admission, exchange)  # type: ignore[arg-type, return-value]
+        calling = Calling(
+            world.jobs,
+            self.payloads,
+            str,
+            lambda run: None,
+            admission,
+            exchange,
+            Keys(admission, KeyLimits(world.database)),
+        )  # type: ignore[arg-type, return-value]
         shorten = Shorten(world.jobs, self.payloads, models, tenants, calling, lambda: world.turns)
         invoke = InvokeModel(world.jobs, self.payloads, models, calling, shorten, share, health)
         lookup: Any = lambda *asked: {}  # noqa: E731 - no job of these asks for the cache

@@ -49,6 +49,14 @@ def change(path: str, value: Any) -> dict[str, Any]:
         ("coalesce", True),
         ("routing", {"objective": "cost", "fallbacks": ["large"]}),
         ("model", "small"),
+        ("prompt_cache", {"key": "manual"}),
+        (
+            "input.messages",
+            [
+                {"role": "system", "content": "Be brief.", "cache_control": {"type": "ephemeral"}},
+                {"role": "user", "content": "How are you?"},
+            ],
+        ),
         ("context", {"strategy": "error"}),
         ("parameters", {"max_output_tokens": 100, "temperature": 0.20}),
     ],
@@ -81,7 +89,7 @@ def test_what_may_change_the_answer_changes_the_key(path: str, value: Any) -> No
 
 
 def test_a_field_that_is_new_to_the_contract_counts_until_it_is_set_aside() -> None:
-    known = {*ASIDE, "task", "input", "output_schema", "context"} - {"history", "prompt_used"}
+    known = {*ASIDE, "task", "input", "output_schema", "context", "provider_options"} - {"history", "prompt_used"}
     assert known == set(JobRequest.model_fields), "say in ASIDE whether the field changes the answer"
     request = stored(BODY)
     plain, new = (cache_key_of("acme", each, [SMALL], {}) for each in (request, request | {"mood": "merry"}))

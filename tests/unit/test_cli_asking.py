@@ -101,6 +101,7 @@ def test_a_job_is_shown_and_its_answer_alone(
     assert run(capsys, "wait", JOB_ID, "--text") == "Fine.\n"
     run(capsys, "get", JOB_ID, "--route")
     assert server.asked[-1][1].endswith("?include=route")
+    assert json.loads(run(capsys, "get", JOB_ID, "--queue", "--route"))["queue"] is None, "it has ended"
 
 
 def test_an_answer_does_nothing_on_the_terminal(

@@ -23,12 +23,12 @@ def kept(documents: Documents) -> dict[int, bytes]:
 
 
 def test_of_pages_that_became_no_job_nothing_is_left(documents: Documents) -> None:
-    documents.world.tenant(monthly_budget=2 * 25 * sum(PRICES.values()))
     keep(documents, b"%PDF one", b"%PDF two")
     of(documents, layout(*[[]] * 25))
     documents.submit(scanned(27, ((0, 25), (25, 2))))
     documents.plan_document()
     assert kept(documents) == {0: b"%PDF one", 1: b"%PDF two"}
+    documents.world.tenant(monthly_budget=2 * 25 * sum(PRICES.values()))  # what there was, others took meanwhile
     result = documents.live()
     assert result["error"]["code"] == "part_rejected", "there was money for the first alone"
     assert kept(documents) == {0: b"%PDF one", 1: b""}

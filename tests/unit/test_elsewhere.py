@@ -27,9 +27,9 @@ def refused(method: str, path: str) -> BrokerError:
     [
         ("POST", "/threads", "`conversation`"),
         ("POST", "/threads/thread_1/runs/run_2/cancel", "use responses"),
-        ("POST", "/audio/speech", "`speak`"),
+        ("POST", "/audio/translations", "`transcribe`"),
         ("POST", "/responses/compact", "`context`"),
-        ("GET", "/responses/resp_1/input_items", "/v1/conversations/"),
+        ("GET", "/chat/completions/chatcmpl-1/messages", "/v1/jobs/"),
         ("DELETE", "/models/small", "operators"),
         ("POST", "/chat/completions/chatcmpl-1", "metadata"),
         ("GET", "/chat/completions", "`GET /v1/jobs`"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from broker.storage import Put
-from broker.tenants.api_keys import key_item, new_key
+from broker.tenants.api_keys import key_id, key_item, new_key
 from broker.tenants.identity import TENANT, Identity, Unauthorized, authenticate
 
 from tests.fakes.database import FakeDatabase
@@ -51,7 +51,9 @@ def refused(header: str, database: FakeDatabase | None = None, now: int = NOW) -
 
 @pytest.mark.parametrize("header", [f"Bearer {KEY}", f"bearer {KEY}", f"  BEARER   {KEY}  "], ids=count())
 def test_a_key_is_its_owners(header: str) -> None:
-    assert authenticate(header, tables(), NOW, never) == Identity("acme", "ci", frozenset({"jobs:read"}))
+    assert authenticate(header, tables(), NOW, never) == Identity(
+        "acme", "ci", frozenset({"jobs:read"}), key_id(DIGEST)
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A job's whole life at random: doubled messages, stale runs and heads, crashes, late answers, and the sweep."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -16,14 +16,15 @@ from broker.reviews.deciding import Reviewer
 from broker.reviews.record import opened
 from broker.steps.context import Run, enter
 from broker.storage import Put, Update
-from broker.tenants.budgets import TRIES, Budgets
+from broker.tenants.budgets import TRIES, Budgets, Crossed
+from broker.tenants.ledger import OPEN, bucket_of
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, invariant, multiple, rule
 
 from tests.fakes.reviews import decide_of
 from tests.fakes.world import HOUR, MINUTE, SECOND, a_head
-from tests.unit.job_life import CRASHES, PERIOD, STATUSES, Execution, Life, Made
+from tests.unit.job_life import BUCKETS, CRASHES, GROUPS, PLACES, RULE, RULE_PERIOD, STATUSES, Execution, Life, Made
 
 
 class JobMachine(Life):
@@ -39,17 +40,23 @@ class JobMachine(Life):
         if len(self.heads()) == 3:
             return multiple()
         head = a_head(id=f"job_{self.fresh()}", limit=hold, created_at=self.now)
-        head = replace(head, deadline_at=self.now + HOUR, due_at=self.now + MINUTE)
+        head = replace(head, deadline_at=self.now + HOUR, due_at=self.now + MINUTE, groups=GROUPS)
 
-        def write(name: str, writes: Sequence[Put | Update]) -> None:
-            self.world.jobs.create(replace(head, holds={name: hold}), *writes, tries=TRIES)
+        money, rule, place = (bucket_of(scope, period) for scope, period, _ in BUCKETS)
+        wanted = {money: hold, rule: hold, place: 1}
+
+        def write(names: Mapping[str, str], writes: Sequence[Put | Update], crossed: Crossed) -> None:
+            held = {names[bucket]: amount for bucket, amount in wanted.items()}
+            self.world.jobs.create(replace(head, holds=held), *writes, tries=TRIES)
 
         if crowded:
-            self.database.held["BUDGET#acme"] = TRIES
+            self.database.held |= {"BUDGET#acme": TRIES, f"BUDGET#{RULE}": TRIES, f"BUDGET#{PLACES}": TRIES}
         try:
-            Budgets(self.database).hold("acme", PERIOD, hold, head.id, write)
+            refusals = dict.fromkeys(wanted, lambda found, amount: BudgetExceeded(found.bucket))
+            Budgets(self.database).hold_all(wanted, head.id, write, refusals)
         except BudgetExceeded:
-            assert self.world.available() < hold, "the budget covered it, and yet it was refused"
+            left = min(self.world.available(), self.left(RULE, RULE_PERIOD)), self.left(PLACES, OPEN)
+            assert left[0] < hold or not left[1], "all covered it, and yet it was refused"
             return multiple()
         finally:
             self.database.held.clear()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from broker.errors import Forbidden, InvalidRequest
-from broker.jobs.accepting import Prepared
+from broker.jobs.holding import Prepared
 from broker.jobs.request import parse_request, stored_form
 from broker.steps.token_counter import Material, counter
 from broker.storage import ConditionFailed

@@ -87,7 +87,13 @@ def test_the_view_shows_the_whole_job(world: World) -> None:
     assert (shown["id"], shown["object"], shown["status"], shown["task"]) == (JOB_ID, "job", "succeeded", "chat")
     assert (shown["model"], shown["output"], shown["error"]) == ("small", {"text": "Fine."}, None)
     assert (shown["created_at"], shown["started_at"]) == ("2026-11-18T11:06:40.000Z", "2026-11-18T11:06:40.010Z")
-    assert shown["usage"] == {"input_tokens": 3, "output_tokens": 4, "cost_usd": 0.5}
+    assert shown["usage"] == {
+        "input_tokens": 3,
+        "output_tokens": 4,
+        "cached_tokens": 0,
+        "cache_write_tokens": 0,
+        "cost_usd": 0.5,
+    }
     assert shown["route"] == [{"model": "small", "taken": True, "why": "rank 1"}]
     assert [(each["rule"], each["action"], each["score"]) for each in shown["guardrails"]] == [
         *(("pii", "flag", 1.0), ("secrets", "block", 1.0)),

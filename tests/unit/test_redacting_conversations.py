@@ -62,7 +62,7 @@ def test_an_answer_may_speak_of_an_earlier_turn(flow: Flow) -> None:
 def test_what_is_said_is_listed_filled_in_for_those_who_may_see_it(flow: Flow) -> None:
     flow(say(f"I am {ANN}."))
     shown = {
-        scope: flow.look("c-1", scope, resource="/conversations/{id}")["data"][0]["messages"][0]["content"]
+        scope: flow.look("c-1", scope, resource="/conversations/{id}/turns")["data"][0]["messages"][0]["content"]
         for scope in ("jobs:read", PII)
     }
     assert shown == {"jobs:read": f"I am {NAME_1}.", PII: f"I am {ANN}."}
@@ -97,9 +97,9 @@ def test_another_tenants_conversation_of_that_name_has_values_of_its_own(flow: F
     assert flow.look(job.id, PII, "other")["output"]["text"] == f"Not {NAME_1}?"
     flow(say(f"I am {BOB}."), "other")
     assert f"I am {NAME_2}." in flow.sent[2], "the model's own words are left to it"
-    assert flow.look("c-1", PII, "other", resource="/conversations/{id}")["data"][0]["messages"][0]["content"] == (
-        f"I am {BOB}."
-    )
+    assert flow.look("c-1", PII, "other", resource="/conversations/{id}/turns")["data"][0]["messages"][0][
+        "content"
+    ] == (f"I am {BOB}.")
 
 
 def test_what_it_stands_for_goes_with_its_turn(flow: Flow) -> None:

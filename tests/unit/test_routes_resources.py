@@ -50,16 +50,16 @@ def test_a_conversation_is_shown_to_its_tenant_and_erased_by_it() -> None:
     door = Door()
     turn = Turn(JOB_ID, NOW, 3, [{"role": "user", "content": "Hi"}])
     door.turns.keep("acme", "c1", turn, now_ms() // 1000 + 60)
-    shown = door("GET", "/conversations/{id}", job_id="c1").body
+    shown = door("GET", "/conversations/{id}/turns", job_id="c1").body
     assert (shown["id"], shown["data"][0]["messages"], shown["next_cursor"]) == ("c1", turn.messages, None)
-    assert door("GET", "/conversations/{id}", job_id="c1", query={"cursor": ""}).body == shown
-    assert door.fails("GET", "/conversations/{id}", job_id="c1", tenant="other").status == 404
-    assert door("DELETE", "/conversations/{id}", job_id="c1", tenant="other") == Reply(204, None)
-    assert door("GET", "/conversations/{id}", job_id="c1").status == 200
+    assert door("GET", "/conversations/{id}/turns", job_id="c1", query={"cursor": ""}).body == shown
+    assert door.fails("GET", "/conversations/{id}/turns", job_id="c1", tenant="other").status == 404
+    assert door("DELETE", "/conversations/{id}/turns", job_id="c1", tenant="other") == Reply(204, None)
+    assert door("GET", "/conversations/{id}/turns", job_id="c1").status == 200
     for _ in range(2):
-        assert door("DELETE", "/conversations/{id}", job_id="c1") == Reply(204, None)
-        assert door.fails("GET", "/conversations/{id}", job_id="c1").code == "no_conversation"
-    assert door.fails("GET", "/conversations/{id}", job_id="c1", query={"limit": "0"}).param == "limit"
+        assert door("DELETE", "/conversations/{id}/turns", job_id="c1") == Reply(204, None)
+        assert door.fails("GET", "/conversations/{id}/turns", job_id="c1").code == "no_conversation"
+    assert door.fails("GET", "/conversations/{id}/turns", job_id="c1", query={"limit": "0"}).param == "limit"
 
 
 def test_a_job_that_is_erased_leaves_its_conversation() -> None:
@@ -70,7 +70,7 @@ def test_a_job_that_is_erased_leaves_its_conversation() -> None:
         door.turns.keep("acme", "c1", turn, now_ms() // 1000 + 60)
     for _ in range(2):
         assert door("DELETE", "/jobs/{id}") == Reply(204, None)
-    rows = door("GET", "/conversations/{id}", job_id="c1").body["data"]
+    rows = door("GET", "/conversations/{id}/turns", job_id="c1").body["data"]
     assert [row["job_id"] for row in rows] == ["job_other"]
 
 

@@ -26,8 +26,9 @@ accepted, held in the budget and to be called back when the batch stops."""
 MOST_OPEN = 200
 """Shards that have not ended, those included of which a few rows take long."""
 
-LOOK_MS = 300_000
-"""How often the sweep looks whether a batch only waits for a message that was lost; each time in vain twice as long."""
+LOOK_MS, BEGUN_MS = 300_000, 60_000
+"""How often the sweep looks whether a batch only waits for a message that was lost, each time in vain twice as long;
+and when it starts one that nobody has touched since it was made."""
 
 MOST_LOOK_MS = 3_600_000
 
@@ -104,10 +105,13 @@ class Batch:
     """Of `max_cost`: what rows have cost, and may cost that have not ended."""
     settled: int = 0
     """The part of it that was paid."""
-    error: dict[str, Any] | None = None
-    """Why the batch failed as a whole."""
+    holds: dict[str, int] = field(default_factory=dict)
+    """Its tokens, by the bucket that counts those of its tenant (`rows.enqueuing`); given back when it has ended."""
+    error: dict[str, Any] | None = None  # why it failed as a whole
     output: dict[str, Any] = field(default_factory=dict)
     """Where its results are, once they are."""
+    writing: dict[str, Any] = field(default_factory=dict)
+    """How far its files of results are, by kind, where one invocation is not enough (`results.assembling`)."""
     token: str | None = None
     """By which the workflow that waits for the rows goes on."""
     stamps: dict[str, int] = field(default_factory=dict)
@@ -240,7 +244,7 @@ class Batch:
         """When its results are written."""
         if self.status.terminal:
             return self
-        return replace(self, output=output, token=None)._at(ENDS[self.stop], now)
+        return replace(self, output=output, token=None, writing={})._at(ENDS[self.stop], now)
 
     def failed(self, error: dict[str, Any], now: int) -> Self:
         """After it could not be taken as a whole; nothing of it was begun."""
@@ -259,7 +263,7 @@ class Batch:
 
     def collecting_anew(self) -> Self:
         """When results of its shards are missing that were there: all of them are to be collected once more."""
-        return replace(self, collects_anew=True, is_paused=False, released=0, open=(), busy=(), sums=Sums())
+        return replace(self, collects_anew=True, is_paused=False, released=0, open=(), busy=(), sums=Sums(), writing={})
 
     def looked_at(self, now: int) -> Self:
         """With the sweep's next look put off, for something moved."""

@@ -63,8 +63,13 @@ class Results(Protocol):
         """Write those of one shard, over what was there before; nothing is kept of none."""
         ...
 
-    def parts(self, batch_id: str, shards: int, kind: ResultKind) -> Iterator[bytes]:
-        """All that was kept of a kind, in the order of the shards, in pieces that fit memory."""
+    def parts(
+        self, batch_id: str, shards: int, kind: ResultKind, since: tuple[int, int] = (0, 0)
+    ) -> Iterator[tuple[int, bytes]]:
+        """All that was kept of a kind, in the order of the shards, in pieces that fit memory, each with its shard.
+
+        `since` is a shard, and the bytes of its results that are left out with those of all before it.
+        """
         ...
 
     def forget(self, batch_id: str, shards: int) -> None:

@@ -9,6 +9,7 @@ from broker.batches.listing import Listed, Place, batch_pk
 from broker.batches.shard import PASSED_OVER, REJECTED, RowEnd, Shard, end_name, place_of_row, shard_pk
 from broker.errors import Conflict, NotFound
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
+from broker.tenants.ledger import release
 
 TRIES = 20
 """Of a change that others come before: a shard each, a few at a time."""
@@ -40,9 +41,8 @@ class Batches:
         return batch
 
     def deliveries(self, batch: Batch) -> list[Item]:
-        """Its webhooks; they go out when it has ended."""
-        wanted = batch.status.terminal and ("webhook" in batch.asked or batch.erased_at is not None)
-        return self.database.query("jobs", batch_pk(batch.id), "NOTE#DELIVERY#") if wanted else []
+        """Its webhooks, its own and those to registered endpoints; they go out when it has ended."""
+        return self.database.query("jobs", batch_pk(batch.id), "NOTE#DELIVERY#") if batch.status.terminal else []
 
     def create(self, batch: Batch) -> bool:
         """Write a new batch; False where it is there."""
@@ -55,7 +55,8 @@ class Batches:
     def change(self, batch_id: str, decide: Callable[[Batch], Batch], *beside: Put | Update) -> tuple[Batch, Batch]:
         """Read, decide, write; and all of it again when someone else wrote in between. Gives before and after.
 
-        Nothing is written where nothing changes; `beside` belongs to the same commit.
+        Nothing is written where nothing changes; `beside` belongs to the same commit, and so does what a batch
+        gives back when it ends.
 
         Raises:
             NotFound: there is no such batch.
@@ -67,8 +68,10 @@ class Batches:
             if after == before:
                 return before, after
             item = after.to_item() | {"rev": before.rev + 1}
+            back = after.holds if after.status.terminal and not before.status.terminal else {}
+            given = [release(bucket, tokens) for bucket, tokens in back.items()]
             try:
-                self.database.write(Put("jobs", item, (If("rev", "=", before.rev),)), *beside)
+                self.database.write(Put("jobs", item, (If("rev", "=", before.rev),)), *beside, *given)
             except ConditionFailed as error:
                 if 0 not in error.failed:
                     raise Conflict(f"a write beside batch {batch_id} was refused") from error

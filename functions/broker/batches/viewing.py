@@ -1,9 +1,10 @@
 """What is shown of a batch: its public form, and how far it has come as of now."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from broker.batches.ahead import earlier
 from broker.batches.batch import Batch, BatchStatus, is_document
 from broker.batches.documents.viewing import document_view
 from broker.batches.shard import ENDINGS, MODELS, ROWS, Sums
@@ -58,8 +59,6 @@ class ShowBatch:
     batches: Batches
     base_url: str
     """Of the REST API, for links."""
-    jobs_waiting: Callable[[str], int | None] = lambda lane: None
-    """About how many jobs wait in a lane; None where nobody can tell."""
 
     def __call__(self, batch: Batch, now: int) -> dict[str, Any]:
         """The batch with what its open shards have come to. May be some rows behind, never ahead."""
@@ -69,11 +68,16 @@ class ShowBatch:
             live = Sums()
         progress = Progress.of(batch, live)
         begins = progress.open and not batch.status.terminal
-        shown = batch_view(batch, progress, now, self.base_url, self.jobs_waiting("bulk") if begins else None)
+        shown = batch_view(batch, progress, now, self.base_url, self._ahead(batch) if begins else None)
         is_shown = is_document(batch) and batch.erased_at is None  # its name and its recipe are erased with it
         document = document_view(self.batches, batch) if is_shown else None
         delivery = [delivery_view(note) for note in self.batches.deliveries(batch)]
         return shown | {"document": document, "delivery": delivery}
+
+    def _ahead(self, batch: Batch) -> int | None:
+        """Open rows of the tenant's earlier batches."""
+        found = earlier(self.batches, batch)
+        return None if found is None else sum(Progress.of(each).open for each in found)
 
     def page(self, found: Sequence[Batch], now: int) -> list[dict[str, Any]]:
         """Several, by their records alone: a row counts when its shard has ended, and webhooks are not told."""
@@ -81,7 +85,7 @@ class ShowBatch:
 
 
 def batch_view(
-    batch: Batch, progress: Progress, now: int, base_url: str, jobs_waiting: int | None = None
+    batch: Batch, progress: Progress, now: int, base_url: str, jobs_ahead: int | None = None
 ) -> dict[str, Any]:
     """The public form (`schemas/batch.json`). Its words are OpenAI's where OpenAI has one; times are RFC 3339.
 
@@ -90,7 +94,7 @@ def batch_view(
         progress: its own, as of now.
         now: milliseconds.
         base_url: of the REST API.
-        jobs_waiting: in the lane, about.
+        jobs_ahead: of the tenant's own earlier batches, about.
     """
     url = f"{base_url}/batches/{batch.id}"
     sums = progress.sums
@@ -127,7 +131,7 @@ def batch_view(
         },
         "eta_seconds": eta,
         "eta_basis": basis,
-        "position": _position(progress, jobs_waiting),
+        "position": None if jobs_ahead is None else {"lane": "bulk", "jobs_ahead": jobs_ahead},
         "paused": batch.is_paused and not batch.status.terminal,
         "stop_reason": batch.stop,
         "delivery": [],
@@ -169,13 +173,6 @@ def _eta(batch: Batch, progress: Progress, now: int) -> tuple[int | None, dict[s
     seconds = max(1, (now - began) // 1000)
     left = batch.rows - ended
     return -(-left * seconds // ended), {"rows_ended": ended, "in_seconds": seconds}
-
-
-def _position(progress: Progress, jobs_waiting: int | None) -> dict[str, Any] | None:
-    """How many jobs of others, about, wait in the lane where the batch's open rows are; at most so many come first."""
-    if jobs_waiting is None:
-        return None
-    return {"lane": "bulk", "jobs_ahead": max(0, jobs_waiting - progress.open)}
 
 
 def _error(error: dict[str, Any]) -> dict[str, Any]:

@@ -70,9 +70,9 @@ def jobs() -> "Jobs":
     from broker.jobs.store import Jobs
     from broker.prompts import experiments
     from broker.reviews import record
-    from broker.tenants import ledger
+    from broker.tenants import ledger, usage
 
-    return Jobs(database(), (ledger.bookings, experiments.endings, record.closings))
+    return Jobs(database(), (ledger.bookings, usage.countings, experiments.endings, record.closings))
 
 
 @cache
@@ -188,6 +188,14 @@ def bus() -> "Bus":
     from broker.cloud.clients import client
 
     return Bus(client("events"), setting("BUS_NAME"))
+
+
+def tell_bus(kind: str, detail: dict[str, Any]) -> None:
+    """Put an event that is of no job's change on the bus: detail-type and detail."""
+    from broker.clock import now_ms
+    from broker.delivery.telling import TellBus
+
+    TellBus(bus().put_one, lambda tenant: tenants().get(tenant, now_ms()).cloud_events)(kind, detail)
 
 
 @cache

@@ -5,7 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from broker.bootstrap import batching
-from broker.bootstrap.adapters import database, files, is_local, job_queue, models, prompt_texts, setting, tenants
+from broker.bootstrap.adapters import database, files, is_local, models, prompt_texts, setting, tenants
 from broker.bootstrap.running import deliveries
 from broker.clock import now_ms
 
@@ -59,7 +59,7 @@ def estimate() -> "EstimateBatch":
     from broker.batches.asking.estimating import EstimateBatch
     from broker.batches.asking.sampling import Sampling
     from broker.bootstrap.doors import estimate_job
-    from broker.jobs.in_flight import LIMIT, PK
+    from broker.jobs.account_limit import told
     from broker.routing.question import USUAL_OUTPUT
 
     def batch_price(model_id: str, tokens_in: int, most_out: int, now: int) -> int | None:
@@ -69,8 +69,8 @@ def estimate() -> "EstimateBatch":
         return tokens_in * model.batch_price_in + min(most_out, USUAL_OUTPUT) * model.batch_price_out
 
     def at_once() -> int | None:
-        known = database().get("ledger", PK, LIMIT, eventual=True)
-        return known["limit"] * ALONE[0] // ALONE[1] if known else None
+        known = told(database())
+        return known * ALONE[0] // ALONE[1] if known is not None else None
 
     return EstimateBatch(submit(), Sampling(batching.row_bytes()), estimate_job(), batch_price, at_once)
 
@@ -86,7 +86,7 @@ def batch_door() -> "BatchDoor":
     from broker.rest.batches import BatchDoor
 
     def show(url: str) -> "ShowBatch":
-        return ShowBatch(batching.batches(), url, job_queue().waiting)
+        return ShowBatch(batching.batches(), url)
 
     stops = Stops(batching.release())
     results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from broker.bootstrap.adapters import (
     base_url,
-    bus,
     conversations,
     database,
     delivery_queue,
@@ -13,6 +12,7 @@ from broker.bootstrap.adapters import (
     jobs,
     payloads,
     setting,
+    tell_bus,
 )
 from broker.bootstrap.batching import batch_workflows, batches, duplicates, release, row_bytes, run_rows, shard_queue
 from broker.bootstrap.endpoints import tell_endpoints
@@ -53,7 +53,7 @@ def tell() -> "Tell":
     from broker.delivery.starting import StartDelivery
 
     start = StartDelivery(database(), delivery_queue())
-    return Tell(batches(), bus().put_one, start, base_url(), lambda *about: tell_endpoints().of_batch(*about))
+    return Tell(batches(), tell_bus, start, base_url(), lambda *about: tell_endpoints().of_batch(*about))
 
 
 @cache
@@ -101,7 +101,7 @@ def assemble() -> "Assemble":
     """The files of results."""
     from broker.batches.results.assembling import Assemble
     from broker.cloud.clients import client
-    from broker.cloud.results import ResultFile
+    from broker.cloud.result_file import ResultFile
 
     return Assemble(batches(), shard_results(), files(), ResultFile(lambda: client("s3")), setting("OUTBOX_BUCKET"))
 

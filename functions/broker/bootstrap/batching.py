@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from broker.cloud.queues import ShardsQueue
     from broker.cloud.rows import RowObjects
     from broker.cloud.workflows import BatchMachine
+    from broker.jobs.request import JobRequest
     from broker.tenants.room import Room
 
 
@@ -82,12 +83,12 @@ def release() -> "Release":
 def plan() -> "Plan":
     """Laying out rows."""
     from broker.batches.rows.planning import EVERY, Plan
-    from broker.bootstrap.adapters import bus, outbox
+    from broker.bootstrap.adapters import outbox, tell_bus
     from broker.errors import NotFound
     from broker.inbox.rejecting import Reject
     from broker.prompts.templates import Prompts
 
-    reject = Reject(outbox(), bus().put_one)
+    reject = Reject(outbox(), tell_bus)
 
     def refused(batch: "Batch", error: dict[str, Any], now: int) -> None:
         if key := batch.asked.get("file"):
@@ -99,7 +100,10 @@ def plan() -> "Plan":
         with suppress(NotFound):  # it was there when the batch was taken; if it comes back, rows may find it
             prompts.check_columns(prompt, names, now_ms())
 
-    return Plan(batches(), row_bytes(), EVERY, refused, check_columns)
+    def most_tokens(tenant: str, now: int) -> int | None:
+        return tenants().get(tenant, now).enqueued_batch_tokens
+
+    return Plan(batches(), row_bytes(), EVERY, refused, check_columns, most_tokens)
 
 
 @cache
@@ -138,16 +142,19 @@ def duplicates() -> "Duplicates":
 def run_rows() -> "RunRows":
     """Rows into jobs."""
     from broker.batches.rows.running import RunRows
-    from broker.jobs.accepting import with_policies
-    from broker.jobs.request import JobRequest, stored_form
     from broker.metrics import line_failed
 
-    def worst(request: JobRequest, batch: "Batch", now: int, known: "Mapping[str, Any]") -> int:
-        asked = with_policies({**stored_form(request), **known}, batch.asked.get("policies", ()))
-        return prepare().quote(batch.tenant, asked, now)[1]
-
     use_cases = batches(), duplicates(), row_bytes(), jobs(), accept(), shard_queue()
-    return RunRows(*use_cases, line_failed, worst=worst)
+    return RunRows(*use_cases, line_failed, worst=_worst)
+
+
+def _worst(request: "JobRequest", batch: "Batch", now: int, known: "Mapping[str, Any]") -> int:
+    """What a row may cost at most, in nano-dollars."""
+    from broker.jobs.accepting import with_policies
+    from broker.jobs.request import stored_form
+
+    asked = with_policies({**stored_form(request), **known}, batch.asked.get("policies", ()))
+    return prepare().quote(batch.tenant, asked, now)[1]
 
 
 @cache
@@ -162,6 +169,7 @@ def plan_batch() -> "PlanBatch":
 def plan_document() -> "PlanDocument":
     """The next stage of a document, or its result."""
     from broker.batches.documents.children import Children
+    from broker.batches.documents.covering import Covering
     from broker.batches.documents.recipes import Recipes
     from broker.batches.documents.submitting import PlanDocument
     from broker.cloud.clients import client
@@ -171,4 +179,5 @@ def plan_document() -> "PlanDocument":
     results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
     children = Children(batches(), jobs(), payloads())
     ports = readings(), Recipes(database()), outbox(), results
-    return PlanDocument(batches(), row_bytes(), plan(), children, *ports, partial(pin_pages, payloads()))
+    covering = Covering(_worst, prepare().check_covers)
+    return PlanDocument(batches(), row_bytes(), plan(), children, *ports, partial(pin_pages, payloads()), covering)

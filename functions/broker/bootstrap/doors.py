@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from broker.bootstrap.adapters import (
     answers,
-    bus,
     circuits,
     conversations,
     database,
@@ -19,6 +18,7 @@ from broker.bootstrap.adapters import (
     policies,
     prompt_texts,
     setting,
+    tell_bus,
     tenants,
 )
 from broker.bootstrap.running import deliveries
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from broker.tenants.budgets import Budgets
     from broker.tenants.call_rates import CallRates
     from broker.tenants.identity import Identity
+    from broker.tenants.waits import UsualWaits, Waits
 
 
 QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest", "openai", "anthropic")}
@@ -62,7 +63,10 @@ def prepare() -> "Prepare":
 
     prompts = Prompts(database(), prompt_texts())
     inbox = setting("INBOX_BUCKET")
-    return Prepare(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets())
+    return Prepare(
+        *(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets()),
+        *(jobs(), payloads()),
+    )
 
 
 @cache
@@ -109,6 +113,35 @@ def call_rates() -> "CallRates":
     )
 
 
+@cache
+def waits() -> "Waits":
+    """How many calls of tenants may wait at once; what may by default is asked for at the first."""
+    from broker.errors import Forbidden
+    from broker.tenants.waits import Room, Waits
+
+    def room(tenant: str, now: int) -> Room:
+        rate = int(setting("TENANT_REQUEST_RATE"))
+        try:
+            entry = tenants().get(tenant, now)
+        except Forbidden:  # it may look what became of its jobs, and wait for none
+            return Room(0, rate)
+        most = usual_waits().at(now) if entry.waits_at_once is None else entry.waits_at_once
+        return Room(most, entry.calls_per_second or rate)
+
+    return Waits(database(), room)
+
+
+@cache
+def usual_waits() -> "UsualWaits":
+    """The same of a tenant whose entry says nothing."""
+    from broker.cloud.capacity import JOBS_PART
+    from broker.jobs.account_limit import told
+    from broker.tenants.waits import UsualWaits
+
+    said, reserved = int(setting("TENANT_WAITS")), int(setting("RESERVED_CONCURRENCY"))
+    return UsualWaits(said, reserved, int(setting("JOBS_AT_ONCE")), JOBS_PART, lambda: told(database()))
+
+
 def cors_origin() -> str:
     """The origin whose pages may call the REST API; empty where none may."""
     return setting("CORS_ORIGIN")
@@ -135,6 +168,7 @@ def api() -> "Api":
     from broker.prompts.templates import Prompts
     from broker.rest.api import Api
     from broker.tenants.limiting import standings
+    from broker.tenants.usage import Usage
 
     def redeliver(job_id: str, now: int) -> list[str]:
         return deliveries().redeliver(job_id, now)
@@ -172,9 +206,14 @@ def api() -> "Api":
             of_batches,
             of_bulk,
             of_endpoints,
+            lambda: Usage(database()),
             call_rates().check,
-            partial(standings, database()),
         ),
+        standings=partial(standings, database()),
+        places=lambda limits: [each.standing(database()) for each in limits],
+        waits=waits(),
+        inbox=setting("INBOX_BUCKET"),
+        origin=cors_origin,
     )
 
 
@@ -215,6 +254,4 @@ def event_consumer() -> "EventConsumer":
         ask_for_document()(detail, tenant, event_id, principal)  # seldom asked for, and S3's client is slow to load
 
     document = refuse_document if setting("TAKES_FILES") == "off" else ask
-    return EventConsumer(
-        accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail), document
-    )
+    return EventConsumer(accept(), tenants().of_event, rejected, tell_bus, document)

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from broker.bootstrap.adapters import bus, database, delivery_queue, is_local, setting
+from broker.bootstrap.adapters import database, delivery_queue, is_local, setting, tell_bus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,9 +56,7 @@ def registered() -> "RegisteredEndpoints":
         return seal().open(tenant, endpoint_id, sealed)
 
     start = StartDelivery(database(), delivery_queue())
-    return RegisteredEndpoints(
-        database(), endpoints(), start, opened, lambda *event: bus().put_one(*event), attempt_uncounted
-    )
+    return RegisteredEndpoints(database(), endpoints(), start, opened, tell_bus, attempt_uncounted)
 
 
 def exhausted(owner: str, note: dict[str, Any]) -> None:
@@ -66,7 +64,7 @@ def exhausted(owner: str, note: dict[str, Any]) -> None:
     from broker.clock import now_ms
     from broker.endpoints.registered import exhausted
 
-    bus().put_one(*exhausted(owner, note, now_ms()))
+    tell_bus(*exhausted(owner, note, now_ms()))
 
 
 def endpoint_door(again: "Callable[[str, str, dict[str, Any], int], bool]") -> "EndpointDoor":

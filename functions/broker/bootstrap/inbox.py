@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from broker.bootstrap import batching
 from broker.bootstrap.adapters import (
     base_url,
-    bus,
     database,
     jobs,
     models,
@@ -14,6 +13,7 @@ from broker.bootstrap.adapters import (
     payloads,
     readings,
     setting,
+    tell_bus,
     tenants,
 )
 from broker.bootstrap.doors import accept
@@ -55,7 +55,7 @@ def split() -> "Split":
     from broker.metrics import line_failed
 
     inbox, later = Inbox(client("s3")), FilesQueue(client("sqs"), setting("FILES_QUEUE"))
-    use_cases = tenants().get, _accept_later, count_line(), bus().put_one
+    use_cases = tenants().get, _accept_later, count_line(), tell_bus
     take_lines = TakeLines(batching.batches(), batching.batch_workflows(), batching.batch_room())
     return Split(database(), inbox, outbox(), *use_cases, later, readings(), take_document(), take_lines, line_failed)
 
@@ -129,4 +129,4 @@ def collect() -> "Collect":
     """The result of a file."""
     from broker.inbox.collecting import Collect
 
-    return Collect(database(), jobs(), payloads(), outbox(), base_url(), bus().put_one)
+    return Collect(database(), jobs(), payloads(), outbox(), base_url(), tell_bus)

@@ -143,15 +143,18 @@ def invoke_model() -> "InvokeModel":
     from broker.metrics import fault_noticed, provider_called
     from broker.providers import lookup
     from broker.routing.at_once import AtOnce
+    from broker.routing.credentials import KeyLimits
     from broker.steps.admitting import Admission
     from broker.steps.calling import Calling
     from broker.steps.exchanging import Exchange
     from broker.steps.invoking import InvokeModel
+    from broker.steps.keys import Keys
     from broker.steps.shortening import Shorten
 
     admission = Admission(circuits(), AtOnce(database()), fault_noticed)
     exchange = Exchange(jobs(), payloads(), lookup, admission, provider_called, fault_noticed)
-    calling = Calling(jobs(), payloads(), secrets_get, media, admission, exchange)
+    keys = Keys(admission, KeyLimits(database()), fault_noticed)
+    calling = Calling(jobs(), payloads(), secrets_get, media, admission, exchange, keys)
     shorten = Shorten(jobs(), payloads(), models(), tenants(), calling, conversations)
     return InvokeModel(jobs(), payloads(), models(), calling, shorten, single_flight(), circuits())
 

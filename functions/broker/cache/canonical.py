@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.jobs.idempotency import fingerprint
+from broker.prompt_marks import without_marks
 from broker.routing.model import Model
 
 GENERATION = 1
@@ -17,7 +18,8 @@ GENERATION = 1
 ASIDE = frozenset(
     {
         *("metadata", "webhook", "bus_events", "priority", "deadline_seconds", "timeout_seconds", "ttl_seconds"),
-        *("cache", "coalesce", "conversation_id"),
+        *("cache", "prompt_cache", "coalesce", "conversation_id", "previous_job_id", "on_unsupported"),
+        "end_user",
         *("history", "prompt_used"),  # notes of how the request was prepared
         *("model", "routing", "prompt", "parameters"),  # these count in the form that is built from them
     }
@@ -65,10 +67,12 @@ def cache_key_of(
             and no others.
         embedding_model: the one that similarity is judged with, where it is asked for.
     """
-    if request["task"] in MAKING_FILES or ("conversation_id" in request and "history" not in request):
+    goes_on = "conversation_id" in request or "previous_job_id" in request
+    if request["task"] in MAKING_FILES or (goes_on and "history" not in request):
         return None
     if _refers(_without(request.get("input", {}), "tools")):
         return None
+    request = {**request, "input": without_marks(request.get("input", {}))}
     prompt = request.get("prompt_used") or request.get("prompt", {})
     form = {
         **_without(request, *ASIDE),

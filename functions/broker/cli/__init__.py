@@ -2,6 +2,7 @@
 
     broker plan PATH                      what a registry document, or a folder of them, would change
     broker apply PATH                     change it: models, aliases, routes, tenants, sources, issuers, prompts
+    broker import litellm CONFIG          a LiteLLM proxy's configuration as a registry document
     broker history KIND ID                the versions of an entry
     broker rollback KIND ID VERSION       give an entry the content of an older version, as a new one
     broker key TENANT --principal NAME    a new API key, shown once

@@ -18,6 +18,9 @@ from broker.jobs.head import Status
 POLL_S = 20
 """A long poll, within what API Gateway allows."""
 
+PAUSE_S = 1
+"""Between long polls: where as many wait as may, they are answered at once."""
+
 
 class NotSucceeded(Exception):
     """The job that was waited for ended otherwise; its text is what is shown of it."""
@@ -39,6 +42,7 @@ def add(commands: Any) -> None:
     one = commands.add_parser("get", help="show a job")
     one.add_argument("id")
     one.add_argument("--route", action="store_true", help="with why each model was taken or left out")
+    one.add_argument("--queue", action="store_true", help="with where it stands in its queue, and when it may begin")
     _add_text(one)
     one = commands.add_parser("wait", help="wait until a job has ended; the status is 0 where it succeeded")
     one.add_argument("id")
@@ -65,7 +69,8 @@ def submit(shell: Shell) -> str:
 
 def get(shell: Shell) -> str:
     """`broker get`."""
-    include = {"include": "route" if shell.options.route else None}
+    wanted = [name for name in ("route", "queue") if getattr(shell.options, name)]
+    include = {"include": ",".join(wanted) or None}
     return _told(client_of(shell).call("GET", _path(shell.options.id), query=include), shell.options)
 
 
@@ -106,7 +111,12 @@ def models(shell: Shell) -> str:
 
 
 def client_of(shell: Shell) -> RestClient:
-    """The API that the environment names, or the stack's; the key is the environment's alone.
+    """The API as `address_of` has it."""
+    return RestClient(*address_of(shell))
+
+
+def address_of(shell: Shell) -> tuple[str, str]:
+    """The API that the environment names, or the stack's, and a key; the key is the environment's alone.
 
     Raises:
         InvalidRequest: there is no key.
@@ -114,7 +124,7 @@ def client_of(shell: Shell) -> RestClient:
     key = shell.environment.get("BROKER_API_KEY")
     if not key:
         raise InvalidRequest("Put an API key into BROKER_API_KEY (`broker key TENANT --principal NAME` makes one).")
-    return RestClient(shell.environment.get("BROKER_URL") or shell.outputs["ApiUrl"], key)
+    return (shell.environment.get("BROKER_URL") or shell.outputs["ApiUrl"]).rstrip("/"), key
 
 
 def _path(job_id: str) -> str:
@@ -164,6 +174,7 @@ def _ended(client: RestClient, job_id: str, seconds: int | None, options: argpar
         job = client.call("GET", _path(job_id), query={"wait": left})
         if job["ended_at"] or (until is not None and time.monotonic() >= until):
             break
+        time.sleep(PAUSE_S)
     if job["status"] != Status.SUCCEEDED:
         raise NotSucceeded(_why(job) if options.text_only else as_json(job))
     return _told(job, options)

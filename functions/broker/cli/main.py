@@ -12,7 +12,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from broker.cli import asking, batches, bulk, keys
+from broker.cli.compat.command import add as add_compat
+from broker.cli.compat.command import compat
 from broker.cli.completion import SHELLS, script
+from broker.cli.dead_letters import add_dlq, dlq
 from broker.cli.doctor import add_doctor, doctor
 from broker.cli.document_runs import add_document, document
 from broker.cli.documents import read
@@ -128,6 +131,12 @@ def _outputs(shell: Shell) -> str:
     return json.dumps(shell.outputs, indent=2)
 
 
+def _import(shell: Shell) -> str:
+    from broker.cli.importing import lines, litellm
+
+    return litellm.imported(lines.read(shell.options.path), shell.options.tenant)
+
+
 def _completion(shell: Shell) -> str:
     return script(_parser(), shell.options.shell)
 
@@ -141,6 +150,7 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "key": keys.key,
     "secret": _secret,
     "replay": _replay,
+    "dlq": dlq,
     "reviews": _reviews,
     "feedback": _feedback,
     "outputs": _outputs,
@@ -155,6 +165,8 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "batch": batches.batch,
     "document": document,
     "bulk": bulk.bulk,
+    "import": _import,
+    "compat": compat,
     "completion": _completion,
 }
 
@@ -175,6 +187,10 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=what)
         one.add_argument("path", help="a .yaml or .json file, or a folder of them")
         one.add_argument("--prune", action="store_true", help="disable what stands and is not in the document")
+    one = commands.add_parser("import", help="write another gateway's configuration as a registry document")
+    one.add_argument("gateway", choices=("litellm",))
+    one.add_argument("path", metavar="CONFIG", help="its proxy's config.yaml")
+    one.add_argument("--tenant", default="litellm", help="whose the configuration's budget is (litellm)")
     one = commands.add_parser("history", help="show the versions of an entry")
     _add_entry(one)
     one = commands.add_parser("rollback", help="give an entry the content of an older version, as a new one")
@@ -188,6 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("secret", help="store a secret read from standard input")
     one.add_argument("name", help="such as providers/openai or tenants/acme/webhook")
     commands.add_parser("replay", help="tell again what is in the dead letters of publish")
+    add_dlq(commands.add_parser("dlq", help="look at dead letters, and send them to work again"))
     add_reviews(commands.add_parser("reviews", help="look at jobs that guardrails hold, and decide on them"))
     add_feedback(commands.add_parser("feedback", help="what was said of findings"))
     add_files(commands.add_parser("files", help="put, list, read and delete files"))
@@ -198,6 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     batches.add(commands.add_parser("batch", help="run the rows of a file as one piece of work"))
     add_document(commands.add_parser("document", help="have a document worked on by a recipe"))
     bulk.add(commands.add_parser("bulk", help="cancel, or run again, all jobs that a filter finds"))
+    add_compat(commands.add_parser("compat", help="what a program, or a recording of its calls, would find here"))
     one = commands.add_parser("completion", help="print a script that completes this command in your shell")
     one.add_argument("shell", choices=SHELLS)
     return parser

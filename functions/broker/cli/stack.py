@@ -19,7 +19,7 @@ ALL_SCOPES = (
 )
 """What a key has unless its scopes are named."""
 
-KNOWN_SCOPES = (*ALL_SCOPES, "pii:read", "*")
+KNOWN_SCOPES = (*ALL_SCOPES, "pii:read", "users:name", "*")
 
 
 def stack_outputs(session: Any, stack: str) -> dict[str, str]:

@@ -110,7 +110,7 @@ def write(
         return reply
     where["UploadId"] = client.create_multipart_upload(**where, **how)["UploadId"]
     try:
-        made = _upload_all(client, where, chain([first], pieces), at_once, at_once * piece_bytes)
+        made = upload_all(client, where, chain([first], pieces), at_once, at_once * piece_bytes)
         completed: dict[str, Any] = client.complete_multipart_upload(**where, MultipartUpload={"Parts": made})
     except BaseException:
         with suppress(Exception):  # what is left of it, the bucket deletes after a day
@@ -119,18 +119,28 @@ def write(
     return completed
 
 
-def _upload_all(
-    client: Any, where: dict[str, str], pieces: Iterable[bytes], at_once: int, most_bytes: int
+def upload_all(
+    client: Any, where: dict[str, str], pieces: Iterable[bytes], at_once: int, most_bytes: int, first: int = 1
 ) -> list[dict[str, Any]]:
+    """Send pieces as the parts of an upload from its `first` one on; gives them as CompleteMultipartUpload takes them.
+
+    Args:
+        client: of S3.
+        where: the upload.
+        pieces: their bytes.
+        at_once: so many at the same time, and
+        most_bytes: so many of them.
+        first: number of the first.
+    """
     if at_once == 1:
-        return [_upload(client, where, *each) for each in enumerate(pieces, start=1)]
+        return [_upload(client, where, *each) for each in enumerate(pieces, start=first)]
     from concurrent.futures import Future, ThreadPoolExecutor  # only large objects need it
 
     made: list[dict[str, Any]] = []
     sending: deque[Future[dict[str, Any]]] = deque()
     pool = ThreadPoolExecutor(at_once)
     try:
-        for number, piece in enumerate(pieces, start=1):
+        for number, piece in enumerate(pieces, start=first):
             while sending and (len(sending) + 1) * len(piece) > most_bytes:  # none that is sent is larger
                 made.append(sending.popleft().result())
             sending.append(pool.submit(_upload, client, where, number, piece))
@@ -141,9 +151,17 @@ def _upload_all(
 
 def _upload(client: Any, where: dict[str, str], number: int, piece: bytes) -> dict[str, Any]:
     reply = client.upload_part(**where, PartNumber=number, Body=piece)
-    # A checksum that the client added to the piece has to be said again at the end (Amazon S3 API, CompletedPart).
-    checksums = {name: value for name, value in reply.items() if name.startswith("Checksum")}
-    return {"PartNumber": number, "ETag": reply["ETag"], **checksums}
+    return {"PartNumber": number, "ETag": reply["ETag"], **checksums_of(reply)}
+
+
+def checksums_of(part: dict[str, Any]) -> dict[str, Any]:
+    """Those that the client added to a piece: they have to be said again at the end (Amazon S3 API, CompletedPart)."""
+    return {name: value for name, value in part.items() if name.startswith("Checksum") and name != "ChecksumType"}
+
+
+def piece_size(number: int, first_bytes: int = PIECE_BYTES) -> int:
+    """Bytes of a piece by its number, from 0: the later they come, the larger they are."""
+    return first_bytes * (1 + number // GROWS_EVERY)
 
 
 def etag_of(reply: Any) -> str:
@@ -152,11 +170,11 @@ def etag_of(reply: Any) -> str:
 
 
 def _pieces(parts: Iterable[bytes], first_bytes: int) -> Iterator[bytes]:
-    """The same bytes in pieces; the later they come, the larger they are, and the last may be smaller."""
+    """The same bytes in pieces; the last may be smaller."""
     kept, number = bytearray(), 0
     for part in parts:
         kept += part
-        while len(kept) >= (size := first_bytes * (1 + number // GROWS_EVERY)):
+        while len(kept) >= (size := piece_size(number, first_bytes)):
             with memoryview(kept) as seen:
                 piece = bytes(seen[:size])
             del kept[:size]

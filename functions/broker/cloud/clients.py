@@ -62,6 +62,31 @@ def _lean(name: str, attempts: int) -> Any:
     return LeanClient(service, found, _server(found.url, found.bundle), make, user_agent=_user_agent())
 
 
+SOON_S = 2
+"""For a connection, and for each wait for bytes, where many wait for their turn."""
+
+MOST_AT_ONCE = 16
+"""Requests that one client has under way, of as many threads."""
+
+
+@cache
+def of_connections(url: str) -> Any:
+    """The client of the connections of a WebSocket API, at its stage's `url`: each request is made once, and soon."""
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 1},
+        connect_timeout=SOON_S,
+        read_timeout=SOON_S,
+        max_pool_connections=MOST_AT_ONCE,
+        tcp_keepalive=True,
+        parameter_validation=False,
+        user_agent=_user_agent(),
+    )
+    with _making:
+        return _session().create_client("apigatewaymanagementapi", endpoint_url=url, config=config)
+
+
 @cache
 def _server(url: str, bundle: str) -> Any:
     """The connections to a service, which all of its clients share."""

@@ -1,6 +1,7 @@
 """Turns of conversations, and their summaries: compressed into the jobs table, or into the bucket if they stay large.
 
-    pk CONV#tenant#conversation   sk TURN#job   at, tokens, z (or s3), expires_at; named, where it has placeholders
+    pk CONV#tenant#conversation   sk META     at, metadata, expires_at: of one that was made, and not only named
+                                  sk TURN#job   at, tokens, z (or s3), expires_at, model; named, where placeholders
                                   sk ENDS#…     of each object (`cloud.objects`)
                                   sk ERASED     at, expires_at
                                   sk SUMMARY    mark, expires_at; where one stands: through, messages, tokens, z, m
@@ -20,6 +21,7 @@ from typing import Any
 
 from broker.clock import now_ms
 from broker.cloud.attributes import decode_item, encode_item
+from broker.cloud.conversation_records import RECORD, ConversationRecords, key_of, pk_of
 from broker.cloud.objects import LINK_S, BucketObjects, ObjectMissing, keys_in
 from broker.cloud.plain import MEDIA_TYPE, plain
 from broker.context.conversations import KeptTurn, Turn
@@ -46,37 +48,36 @@ LAST_TURN, LAST_OBJECT = "TURN#~", f"{NOTE}~"
 """Behind all of them."""
 
 
-class ConversationStore:
+class ConversationStore(ConversationRecords):
     """The adapter of `context.conversations.Turns`."""
 
     def __init__(self, table: str, bucket: str, s3: Any, dynamodb: Any) -> None:
         """`s3` and `dynamodb` are functions that give the client, so that neither is made before it is needed."""
-        self._table = table
-        self._dynamodb = dynamodb
+        super().__init__(table, dynamodb)
         self._objects = BucketObjects(table, bucket, s3, dynamodb)
 
     def newest(
         self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None, since: str = ""
     ) -> Sequence[KeptTurn]:
         """See `Turns.newest`."""
-        start = {"ExclusiveStartKey": _key(_pk(tenant, conversation), f"TURN#{before}")} if before else {}
-        found = self._query(_pk(tenant, conversation), f"TURN#{since}", LAST_TURN, Limit=limit, **start)
+        start = {"ExclusiveStartKey": key_of(pk_of(tenant, conversation), f"TURN#{before}")} if before else {}
+        found = self._query(pk_of(tenant, conversation), f"TURN#{since}", LAST_TURN, Limit=limit, **start)
         # The table may take two days to delete what has expired.
         return [self._kept(item) for item in found if item["expires_at"] > now // 1000]
 
     def _kept(self, item: Item) -> KeptTurn:
         facts = (_job_of(item), item["at"], item["tokens"], item["expires_at"])
         if not item.get("named"):
-            return KeptTurn(*facts, partial(self._load, item))
+            return KeptTurn(*facts, partial(self._load, item), model=item.get("model"))
         both = cache(partial(self._load, item))
-        return KeptTurn(*facts, lambda: both()["messages"], lambda: both()["mapping"])
+        return KeptTurn(*facts, lambda: both()["messages"], lambda: both()["mapping"], item.get("model"))
 
-    def stage(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> Put:
-        """See `Turns.stage`."""
+    def stage(self, tenant: str, conversation: str, turn: Turn, expires_at: int, *, ending: str = "") -> Put:
+        """See `Turns.stage`; `ending` is of the object's key, where another stands in its place."""
         document = {"messages": turn.messages, "mapping": turn.mapping} if turn.mapping else turn.messages
         packed = _packed(document)
         item: Item = {
-            "pk": _pk(tenant, conversation),
+            "pk": pk_of(tenant, conversation),
             "sk": f"TURN#{turn.job_id}",
             "at": turn.at,
             "tokens": turn.tokens,
@@ -84,10 +85,12 @@ class ConversationStore:
         }
         if turn.mapping:
             item["named"] = True
+        if turn.model:
+            item["model"] = turn.model
         if len(packed) <= INLINE_BYTES:
             item["z"] = packed
         else:
-            item["s3"] = _object_key(tenant, conversation, turn.job_id)
+            item["s3"] = f"{_object_key(tenant, conversation, turn.job_id)}{ending}"
             self._objects.put(item["pk"], item["s3"], packed, expires_at)
         return Put("jobs", item)
 
@@ -109,7 +112,7 @@ class ConversationStore:
         self, tenant: str, conversation: str, kept: KeptTurn, messages: Sequence[Message], *, filled: bool
     ) -> Linked | None:
         """See `Turns.link`."""
-        pk, text = _pk(tenant, conversation), plain(list(messages))
+        pk, text = pk_of(tenant, conversation), plain(list(messages))
         key = f"{_object_key(tenant, conversation, kept.job_id)}{FILLED if filled else AS_KEPT}"
         self._objects.put(pk, key, text.body, kept.expires_at, ContentType=MEDIA_TYPE)
         if self._get(pk, f"TURN#{kept.job_id}") is None:
@@ -118,9 +121,38 @@ class ConversationStore:
         left = kept.expires_at - now_ms() // 1000
         return Linked(self._objects.link(key, min(LINK_S, max(left, 1))), text.size, MEDIA_TYPE)
 
+    def add(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> None:
+        """See `Records.add`."""
+        staged = self.stage(tenant, conversation, turn, expires_at)
+        self._dynamodb().put_item(TableName=self._table, Item=encode_item(staged.item))
+        self.verify(staged)
+
+    def change(self, tenant: str, conversation: str, kept: KeptTurn, turn: Turn) -> bool:
+        """See `Records.change`. Its object gets another key, so that of two changes at once one stands whole."""
+        before = self._get(pk_of(tenant, conversation), f"TURN#{kept.job_id}")
+        if before is None or before["tokens"] != kept.tokens:
+            return False
+        staged = self.stage(tenant, conversation, turn, kept.expires_at, ending=f"={_new_token()}")
+        try:
+            self._dynamodb().put_item(
+                TableName=self._table,
+                Item=encode_item(staged.item),
+                ConditionExpression="tokens = :tokens",
+                ExpressionAttributeValues={":tokens": {"N": str(kept.tokens)}},
+            )
+        except self._dynamodb().exceptions.ConditionalCheckFailedException:
+            if "s3" in staged.item:
+                self._objects.delete(staged.item["pk"], staged.item["s3"])
+            return False
+        if "s3" in before:
+            self._objects.delete(before["pk"], before["s3"])
+        self.verify(staged)
+        return True
+
     def erase(self, tenant: str, conversation: str, now: int) -> None:
         """See `Turns.erase`."""
-        pk = _pk(tenant, conversation)
+        pk = pk_of(tenant, conversation)
+        self._delete_item(pk, RECORD)
         erased: Item = {"pk": pk, "sk": "ERASED", "at": now, "expires_at": now // 1000 + ERASED_S}
         self._dynamodb().put_item(TableName=self._table, Item=encode_item(erased))
         while items := self._query(pk, "TURN#", LAST_TURN, Limit=100):
@@ -134,7 +166,7 @@ class ConversationStore:
 
     def erase_turn(self, tenant: str, conversation: str, job_id: str) -> None:
         """See `Turns.erase_turn`."""
-        pk = _pk(tenant, conversation)
+        pk = pk_of(tenant, conversation)
         self._delete_item(pk, f"TURN#{job_id}")
         # Also without an item: a function that died before its commit may have left the object.
         key = _object_key(tenant, conversation, job_id)
@@ -147,7 +179,7 @@ class ConversationStore:
 
     def place(self, tenant: str, conversation: str, now: int) -> SummaryPlace:
         """See `Summaries.place`."""
-        item = self._get(_pk(tenant, conversation), "SUMMARY")
+        item = self._get(pk_of(tenant, conversation), "SUMMARY")
         if item is None:
             return SummaryPlace(None, None)
         if "z" not in item or item["expires_at"] <= now // 1000:
@@ -159,7 +191,7 @@ class ConversationStore:
     def stage_summary(self, tenant: str, conversation: str, summary: Summary, version_token: str | None) -> Put:
         """See `Summaries.stage_summary`."""
         item: Item = {
-            "pk": _pk(tenant, conversation),
+            "pk": pk_of(tenant, conversation),
             "sk": "SUMMARY",
             "mark": _new_token(),
             "through": summary.through,
@@ -193,7 +225,7 @@ class ConversationStore:
         try:
             self._dynamodb().update_item(
                 TableName=self._table,
-                Key=_key(pk, "SUMMARY"),
+                Key=key_of(pk, "SUMMARY"),
                 UpdateExpression="SET mark = :new",
                 ConditionExpression="mark = :mark",
                 ExpressionAttributeValues={":new": {"S": _new_token()}, ":mark": {"S": version_token}},
@@ -201,10 +233,6 @@ class ConversationStore:
         except self._dynamodb().exceptions.ConditionalCheckFailedException:
             return False
         return True
-
-    def _get(self, pk: str, sk: str) -> Item | None:
-        reply = self._dynamodb().get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
-        return decode_item(reply["Item"]) if "Item" in reply else None
 
     def _query(self, pk: str, first: str, last: str, **more: Any) -> list[Item]:
         """One page, in descending order."""
@@ -236,7 +264,7 @@ class ConversationStore:
             self._objects.delete(item["pk"], item["s3"])
 
     def _delete_item(self, pk: str, sk: str) -> None:
-        self._dynamodb().delete_item(TableName=self._table, Key=_key(pk, sk))
+        self._dynamodb().delete_item(TableName=self._table, Key=key_of(pk, sk))
 
 
 def _packed(document: Any) -> bytes:
@@ -253,11 +281,3 @@ def _new_token() -> str:
 
 def _object_key(tenant: str, conversation: str, job_id: str) -> str:
     return f"conversations/{tenant}/{conversation}/{job_id}"
-
-
-def _pk(tenant: str, conversation: str) -> str:
-    return f"CONV#{tenant}#{conversation}"  # neither has a `#` in it
-
-
-def _key(pk: str, sk: str) -> dict[str, dict[str, str]]:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}

@@ -58,6 +58,16 @@ class FileObjects:
             if reply.get("Errors"):
                 raise Unavailable("Not all of the file could be deleted; try again.", code="not_deleted", retry_after=2)
 
+    def read(self, key: str) -> bytes | None:
+        """See `FileBucket.read`."""
+        client = self._s3()
+        try:
+            return bytes(client.get_object(**self._at(key))["Body"].read())
+        except client.exceptions.ClientError as error:
+            if _code(error) not in ABSENT:
+                raise
+            return None
+
     def link(self, key: str, filename: str, seconds: int) -> str:
         """See `FileBucket.link`. Browsers save it, whatever it is, and show nothing that a tenant wrote."""
         named = f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
@@ -82,7 +92,9 @@ class FileObjects:
             for source in sources:
                 if not time_left():
                     raise Unavailable("There was no time to join all parts; try again.", code="busy", retry_after=2)
-                data = self._read(client, source)
+                data = self.read(source)
+                if data is None:
+                    raise InvalidRequest("There is no such part.", code="no_such_part", param="part_ids")
                 size += len(data)
                 digest.update(data)
                 yield data
@@ -137,14 +149,6 @@ class FileObjects:
         except client.exceptions.ClientError as error:
             if _code(error) != "NoSuchUpload":
                 raise
-
-    def _read(self, client: Any, key: str) -> bytes:
-        try:
-            return bytes(client.get_object(**self._at(key))["Body"].read())
-        except client.exceptions.ClientError as error:
-            if _code(error) not in ABSENT:
-                raise
-            raise InvalidRequest("There is no such part.", code="no_such_part", param="part_ids") from None
 
     def _signed(self, operation: str, seconds: int, **what: Any) -> str:
         return str(self._s3().generate_presigned_url(operation, Params=what, ExpiresIn=seconds))

@@ -34,16 +34,6 @@ class JobQueue:
             MessageGroupId=head.tenant,
         )
 
-    def waiting(self, lane: str) -> int | None:
-        """About how many jobs wait in a lane; None where SQS does not say."""
-        try:
-            reply = self._client.get_queue_attributes(
-                QueueUrl=self._urls[lane], AttributeNames=["ApproximateNumberOfMessages"]
-            )
-        except Exception:  # nobody asked for it by itself
-            return None
-        return int(reply["Attributes"]["ApproximateNumberOfMessages"])
-
     def send_later(self, lane: str, messages: Sequence[tuple[dict[str, Any], str, int]]) -> list[int]:
         """See `Lanes.send_later`."""
         entries = [

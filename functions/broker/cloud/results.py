@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from broker.batches.ports import ResultKind
 from broker.cloud.buckets import GONE, OF_BATCH, write
 from broker.cloud.objects import LINK_S
+from broker.cloud.result_file import NOT_THERE
 from broker.cloud.rows import PREFIX
 from broker.errors import Unavailable
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-KIND = "application/x-ndjson"
 
 KINDS: tuple[ResultKind, ...] = ("output", "errors")
 
@@ -27,12 +26,8 @@ READ_BYTES = 1 << 20
 AHEAD = 12
 """Objects whose beginnings are read while others are passed on: a request is some ten milliseconds of waiting."""
 
-WRITES_AT_ONCE = 4
-"""Pieces of a file of results that are sent at the same time."""
-
-NOT_THERE = {"404", "403"}
-"""What S3 says of an object that is not there to HeadObject, the second to who may not list the bucket (Amazon S3 API
-reference)."""
+PAST = {"InvalidRange", "416"}
+"""What S3 says of a range that begins where the object ends."""
 
 MOST_DELETES = 1000
 """Of one DeleteObjects."""
@@ -56,40 +51,43 @@ class ResultObjects:
         else:
             write(self._client(), self._bucket, key, _with(first, found))
 
-    def parts(self, batch_id: str, shards: int, kind: ResultKind) -> Iterator[bytes]:
+    def parts(
+        self, batch_id: str, shards: int, kind: ResultKind, since: tuple[int, int] = (0, 0)
+    ) -> Iterator[tuple[int, bytes]]:
         """See `Results.parts`."""
         from concurrent.futures import ThreadPoolExecutor
 
-        keys = (_key(batch_id, shard, kind) for shard in range(shards))
+        numbers = iter(range(since[0], shards))
         pool = ThreadPoolExecutor(AHEAD)
-        reading: deque[tuple[str, Future[tuple[bytes, int]]]] = deque()
+        reading: deque[tuple[int, int, Future[tuple[bytes, int]]]] = deque()
         try:
             while True:
-                for key in islice(keys, AHEAD - len(reading)):
-                    reading.append((key, pool.submit(self._read, key, 0)))
+                for shard in islice(numbers, AHEAD - len(reading)):
+                    begin = since[1] if shard == since[0] else 0
+                    reading.append((shard, begin, pool.submit(self._read, _key(batch_id, shard, kind), begin)))
                 if not reading:
                     return
-                key, begun = reading.popleft()
-                piece, size = begun.result()
-                yield from self._whole(key, piece, size)
+                shard, begin, begun = reading.popleft()
+                for piece in self._whole(_key(batch_id, shard, kind), begin, *begun.result()):
+                    yield shard, piece
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _whole(self, key: str, piece: bytes, size: int) -> Iterator[bytes]:
-        done = 0
+    def _whole(self, key: str, done: int, piece: bytes, size: int) -> Iterator[bytes]:
         while piece:
             yield piece
             done += len(piece)
             piece = self._read(key, done)[0] if done < size else b""
 
     def _read(self, key: str, begin: int) -> tuple[bytes, int]:
-        """A part of an object and the size of all of it; nothing of one that is not there."""
+        """A part of an object and the size of all of it; nothing of one that is not there, or of what is behind it."""
         client = self._client()
         part = f"bytes={begin}-{begin + READ_BYTES - 1}"
         try:
             reply = client.get_object(Bucket=self._bucket, Key=key, Range=part)
         except client.exceptions.ClientError as error:
-            if begin or error.response["Error"]["Code"] not in GONE:
+            code = error.response["Error"]["Code"]
+            if code not in (PAST if begin else GONE):
                 raise
             return b"", 0
         return reply["Body"].read(), int(reply["ContentRange"].rpartition("/")[2])
@@ -109,17 +107,6 @@ class ResultObjects:
             reply = self._client().delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
             if reply.get("Errors"):
                 raise Unavailable("Not all could be deleted; try again.", code="not_deleted", retry_after=2)
-
-
-class ResultFile:
-    """Where the file of a batch's results goes; the adapter of `batches.assembling.WriteFile`."""
-
-    def __init__(self, client: Callable[[], Any]) -> None:
-        self._client = client
-
-    def __call__(self, bucket: str, key: str, parts: Iterable[bytes], batch_id: str) -> None:
-        """Write it; memory holds some pieces of it."""
-        write(self._client(), bucket, key, parts, kind=KIND, at_once=WRITES_AT_ONCE, batch_id=batch_id)
 
 
 class OutboxResults:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from broker.context.fitting import Count, Message, message_tokens
 from broker.context.pairs import calls_of, open_results
+from broker.context.records import Records
 from broker.context.summaries import SUMMARIZES, Summaries, SummaryPlace
 from broker.context.summarising import summary_message
 from broker.guardrails.placeholders import Placeholders, named_in, restored
@@ -47,6 +48,8 @@ class Turn:
     messages: list[Message]
     mapping: dict[str, str] = field(default_factory=dict)
     """What placeholders stand for: those in the messages, and what else the job was the first to name."""
+    model: str | None = None
+    """Which answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,11 @@ class KeptTurn:
     """Reads its messages; none where it was erased meanwhile."""
     mapping: Callable[[], dict[str, str]] = dict
     """Reads what its placeholders stand for, at once with the messages; of most turns there is nothing to read."""
+    model: str | None = None
+    """Which answered; None where that is not known."""
 
 
-class Turns(Summaries, Protocol):
+class Turns(Summaries, Records, Protocol):
     """Where turns are kept, until the job's own data are deleted; and what is made of them."""
 
     def newest(
@@ -184,6 +189,8 @@ def recall(
     if summary:
         history.insert(0, summary_message(summary.text))
     facts: dict[str, Any] = {"from": start, "to": start + len(history)}
+    if earlier and earlier[-1][0].model:
+        facts["model"] = earlier[-1][0].model
     if names.mapping:
         facts["mapping"] = names.mapping
     if place:
@@ -248,7 +255,11 @@ def _for_summaries(
 
 
 def turn_of(
-    head: Head, document: Mapping[str, Any], output: Mapping[str, Any], mapping: Mapping[str, str] | None = None
+    head: Head,
+    document: Mapping[str, Any],
+    output: Mapping[str, Any],
+    mapping: Mapping[str, str] | None = None,
+    model: str | None = None,
 ) -> Turn:
     """What a job that succeeded added to its conversation.
 
@@ -257,14 +268,15 @@ def turn_of(
         document: its stored request, as `recall` gave it, and as models saw it.
         output: its answer.
         mapping: what the placeholders of both stand for.
+        model: which answered.
     """
-    messages = [*_own(document), _answer(output)]
+    messages = [*_own(document), answer_message(output)]
     tokens = sum(map(estimate_message, messages))
     if not mapping:
-        return Turn(head.id, head.created_at, tokens, messages)
+        return Turn(head.id, head.created_at, tokens, messages, model=model)
     said, known = named_in(messages), document.get("history", {}).get("mapping", {})
     mine = {name: value for name, value in mapping.items() if name in said or name not in known}
-    return Turn(head.id, head.created_at, tokens, messages, mine)
+    return Turn(head.id, head.created_at, tokens, messages, mine, model)
 
 
 def _own(document: Mapping[str, Any]) -> Iterable[Message]:
@@ -275,9 +287,10 @@ def _own(document: Mapping[str, Any]) -> Iterable[Message]:
     return (message for message in own if message["role"] not in INSTRUCTIONS)
 
 
-def _answer(output: Mapping[str, Any]) -> Message:
+def answer_message(output: Mapping[str, Any]) -> Message:
+    """An answer as the message that it was."""
     text = output.get("text")
     if text is None and "json" in output:
         text = json.dumps(output["json"], ensure_ascii=False)
-    calls = {"tool_calls": output["tool_calls"]} if output.get("tool_calls") else {}
-    return {"role": "assistant", "content": text, **calls}
+    more = {name: output[name] for name in ("tool_calls", "reasoning") if output.get(name)}
+    return {"role": "assistant", "content": text, **more}

@@ -49,10 +49,13 @@ class MessageUsage(Shown):
     """Tokens of the answer."""
 
     input_tokens: Count
-    """All that was read, of a provider's cache or not."""
+    """What was read anew."""
     output_tokens: Count
-    cache_creation_input_tokens: Literal[0]
-    cache_read_input_tokens: Literal[0]
+    output_tokens_details: dict[str, Count]
+    cache_creation_input_tokens: Count
+    """What was read anew and put into the provider's prompt cache."""
+    cache_read_input_tokens: Count
+    """What was there."""
     service_tier: Literal["standard"]
 
 
@@ -95,7 +98,7 @@ class CountedMessage(Strict):
     inference_geo: str | None = None
     """The data region that the model has to keep to; `global` for any."""
     cache_control: Object | None = None
-    """A hint, here and wherever else it stands: nothing follows from it."""
+    """The prompt is to be kept in the provider's cache, up to what has it; here, up to the end."""
     thinking: Object | None = None
     """`{"type": "disabled"}` alone."""
     service_tier: Literal["auto", "standard_only"] | None = None

@@ -52,7 +52,7 @@ class Position(Shown):
 
     lane: Literal["bulk"]
     jobs_ahead: Count
-    """Of others, about; in a fair lane only some of them come first."""
+    """Open rows of the tenant's own earlier batches, about, of twenty of them at most."""
 
 
 class BatchError(Shown):

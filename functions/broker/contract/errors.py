@@ -1,11 +1,12 @@
 """What replies that are no success say."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from broker.contract.common import TYPES, Count, OneOf, Shown, Time, Usd
-from broker.tenants.limits import CALLS, NAMES
+from broker.tenants.limits import CALLS, NAMES, QUEUED
+from broker.tenants.rules import Per
 
 
 class Budget(Shown):
@@ -23,10 +24,23 @@ class Budget(Shown):
     """When the next month begins, with a limit of its own."""
 
 
+class BudgetRule(Shown):
+    """A budget beside the tenant's own, and how it stands."""
+
+    id: str
+    per: Annotated[str, OneOf(get_args(Per))]
+    limit_usd: Usd
+    available_usd: Usd
+    worst_cost_usd: Usd
+    """What would have been held for this job."""
+    period_ends_at: Time | None
+    """When it begins anew; null where it does not."""
+
+
 class ReachedLimit(Shown):
     """The limit that does not allow a request now."""
 
-    name: Annotated[str, OneOf((*NAMES, CALLS))]
+    name: Annotated[str, OneOf((*NAMES, CALLS, QUEUED))]
     scope: Literal["tenant", "key"]
     """Whose it is: all of the tenant's, or those that come with one API key."""
     id: str
@@ -36,7 +50,7 @@ class ReachedLimit(Shown):
     asked: Count
     """Of tokens: the request's input as it is estimated, and the most that its answer may have."""
     free_at: Time | None
-    """When it will allow as much, if nobody takes of it before; null where it never does."""
+    """When it will allow as much, if nobody takes of it before; null where it never does, and of `queued_jobs`."""
 
 
 class ErrorFacts(Shown):
@@ -52,7 +66,9 @@ class ErrorFacts(Shown):
     budget: Budget | None = None
     """Only of `budget_exceeded`, where it is the tenant's own budget that does not cover the job."""
     limit: ReachedLimit | None = None
-    """Only of `rate_limit_exceeded`."""
+    """Of `rate_limit_exceeded`, and of `too_many_queued_jobs`."""
+    budget_rule: BudgetRule | None = None
+    """Only of `budget_exceeded`, where it is another budget than the tenant's own that does not cover the job."""
 
 
 class Error(Shown):

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, RootModel, create_model
 
 from broker.contract.common import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, Time, Url, Usage
-from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES
+from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES, THRESHOLD
 from broker.endpoints.record import BY_FAILURE, BY_RECEIVER
-from broker.envelope import SOURCE, VERSION
+from broker.envelope import CLOUD_EVENTS, SOURCE, VERSION
 from broker.guardrails.policy import Stage
 from broker.jobs.fields import Task
 from broker.jobs.head import Status
@@ -152,6 +152,20 @@ class Event(BaseModel):
     source: Annotated[str, OneOf((SOURCE,))]
 
 
+class ThresholdCrossed(Shown):
+    """A budget of a tenant of which a threshold was reached, by what is held and spent."""
+
+    budget: str
+    """Its id, in the tenant's entry."""
+    percent: Annotated[int, Field(ge=1, le=100)]
+    period: str
+    """The day or the month, by the clock of its place; `all` of a budget without one."""
+    principal: str
+    """Of the job."""
+    job_id: JobId
+    """The job that was accepted with it; it has ended."""
+
+
 class EndpointDisabled(Shown):
     """A registered endpoint that is sent nothing any more, until its tenant enables it."""
 
@@ -176,6 +190,26 @@ class DeliveryExhausted(Shown):
     last_error: str | None
 
 
+class CloudEvent(Shown):
+    """The envelope for tenants that want CloudEvents (`cloud_events` of their entry): 1.0, in structured JSON."""
+
+    specversion: Annotated[str, OneOf((CLOUD_EVENTS,))]
+    id: EventId
+    """Stable: an event that comes twice has the same."""
+    source: Annotated[str, OneOf((SOURCE,))]
+    type: str
+    """The detail-type, after `inference.broker.`."""
+    subject: str = ""
+    """The job, the batch or the endpoint that it is about, where there is one."""
+    time: Time
+    datacontenttype: Annotated[str, OneOf(("application/json",))]
+    version: Annotated[str, OneOf((VERSION,))]
+    """Of `data`."""
+    correlationid: str
+    tenant: str = ""
+    """Not there where the event belongs to none."""
+
+
 def event_models() -> dict[str, type[BaseModel]]:
     """The event of each detail-type."""
     data: dict[str, type[BaseModel]] = {
@@ -185,7 +219,7 @@ def event_models() -> dict[str, type[BaseModel]]:
         for status, kind in DETAIL_TYPES.items()
     }
     data |= dict.fromkeys(REVIEW_TYPES, ReviewedFacts)
-    data["RequestRejected"] = Rejection
+    data |= {"RequestRejected": Rejection, THRESHOLD: ThresholdCrossed}
     data |= {"BatchStarted": BatchBegun, "BatchProgressed": BatchProgress}
     data |= {"BatchCompleted": BatchFacts, "BatchFailed": BatchFailure}
     data |= {"WebhookEndpointDisabled": EndpointDisabled, "WebhookExhausted": DeliveryExhausted}
@@ -193,7 +227,10 @@ def event_models() -> dict[str, type[BaseModel]]:
 
 
 def _event(kind: str, facts: type[BaseModel]) -> type[BaseModel]:
-    detail = create_model(f"{kind}Detail", __base__=Detail, __doc__=Detail.__doc__, data=facts)
+    own = create_model(f"{kind}Detail", __base__=Detail, __doc__=Detail.__doc__, data=facts)
+    named = Annotated[str, OneOf((f"{SOURCE}.{kind}",))]
+    cloud = create_model(f"{kind}CloudEvent", __base__=CloudEvent, __doc__=CloudEvent.__doc__, type=named, data=facts)
+    detail: Any = own | cloud
     return create_model(
         kind,
         __base__=Event,

@@ -179,10 +179,11 @@ FILE_OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/files/{id}/content"): Operation(
         "Get a file's bytes",
         "files",
-        {307: None},
+        {200: None, 307: None},
         errors=(400, 404),
         parameters=(FILE_ID,),
-        headers=("Location",),
+        headers=("Location", "Content-Disposition", "X-Content-Type-Options"),
+        content={"application/jsonl": {"schema": {"type": "string"}}},
         by_either_header=True,
     ),
     ("DELETE", "/files/{id}"): Operation(

@@ -17,6 +17,12 @@ class Prices(Shown):
     """For a million tokens of prompts."""
     output_usd_per_million: Usd
     """For a million tokens of answers."""
+    cached_input_usd_per_million: Usd | None
+    """Of what the provider's prompt cache had; null for the price of any."""
+    cache_write_usd_per_million: Usd | None
+    """Of what was put there for some minutes; null for the price of any."""
+    cache_write_1h_usd_per_million: Usd | None
+    """Of what was put there for an hour; null for the same as for some minutes."""
     units_usd: dict[str, Usd]
     """For each image, page, character, second or request, where those are paid for."""
     as_of: str | None

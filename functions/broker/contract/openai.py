@@ -41,6 +41,13 @@ class ResponseUsage(Shown):
     total_tokens: Count
 
 
+class PromptTokensDetails(Shown):
+    """Of the prompt, what the provider's prompt cache had and what was put there."""
+
+    cached_tokens: Count
+    cache_write_tokens: Count
+
+
 class Told(Shown):
     """What is only told back."""
 
@@ -72,8 +79,22 @@ class Response(Told):
     max_output_tokens: int | None
     truncation: Literal["auto", "disabled"]
     conversation: dict[str, str] | None
-    previous_response_id: None
+    previous_response_id: Annotated[str, Field(pattern="^resp_")] | None
+    reasoning: dict[str, str | None]
+    store: bool
+    """`false`: no response goes on from it, and it is kept for ten minutes."""
     service_tier: Literal["default", "flex"]
+    prompt_cache_retention: Literal["in_memory", "24h"] | None
+
+
+class ItemList(Shown):
+    """A page of items: messages, calls of functions, and what these gave."""
+
+    object: Literal["list"]
+    data: list[Object]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
 
 
 class DeletedAnswer(Shown):
@@ -90,6 +111,8 @@ class CompletionUsage(Shown):
     prompt_tokens: Count
     completion_tokens: Count
     total_tokens: Count
+    completion_tokens_details: dict[str, Count]
+    prompt_tokens_details: PromptTokensDetails
 
 
 class ChatCompletion(Told):
@@ -170,6 +193,8 @@ class ResponseRequest(Said):
     prompt: Object | None = None
     """A stored prompt: its `id`, a `version` (a number, or a label), and `variables`."""
     conversation: str | Object | None = None
+    previous_response_id: str | None = None
+    """What was asked and answered up to that response comes first, but for its instructions."""
     background: bool | None = None
     text: Object | None = None
     tools: list[Object] | None = None
@@ -180,13 +205,15 @@ class ResponseRequest(Said):
     truncation: Literal["auto", "disabled"] | None = None
     service_tier: Tier | None = None
     store: bool | None = None
-    """`false`: kept for ten minutes."""
+    """`false`: kept for ten minutes, and no response goes on from it."""
     stream: bool | None = None
     """Not with `background`."""
     stream_options: Object | None = None
     parallel_tool_calls: bool | None = None
     """`false`: one call of a tool at most is given."""
-    include: Annotated[list[str], Field(max_length=0)] | None = None
+    reasoning: Object | None = None
+    """How much the model thinks: its `effort`, `max_tokens` for it, and whether a `summary` is wanted."""
+    include: list[Literal["reasoning.encrypted_content", "message.input_image.image_url"]] | None = None
     top_logprobs: Literal[0] | None = None
 
 
@@ -204,6 +231,7 @@ class CompletionRequest(Said):
     max_tokens: int | None = None
     stop: str | list[str] | None = None
     seed: int | None = None
+    reasoning_effort: str | None = None
     service_tier: Tier | None = None
     n: Literal[1] | None = None
     store: bool | None = None

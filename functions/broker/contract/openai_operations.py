@@ -6,6 +6,7 @@ from broker.contract.openai import (
     DeletedAnswer,
     EmbeddingList,
     EmbeddingsRequest,
+    ItemList,
     Moderation,
     ModerationRequest,
     Response,
@@ -13,6 +14,7 @@ from broker.contract.openai import (
     ResponseTokens,
 )
 from broker.contract.operation import LIMITED, LIMITED_OPENAI, Operation, parameter
+from broker.doors.item_lists import MOST_ITEMS, ORDERS
 from broker.rest.http import MOST_WAIT_S
 
 TAG = "openai"
@@ -46,6 +48,14 @@ WAIT = parameter(
     {"type": "integer", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0},
 )
 
+ITEM_PAGES = (
+    parameter(
+        "query", "limit", "Items on a page.", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS, "default": 20}
+    ),
+    parameter("query", "order", "`desc`: the newest first.", {"enum": [*ORDERS], "default": ORDERS[0]}),
+    parameter("query", "after", "The `last_id` of the page before.", {"type": "string"}),
+)
+
 HEADERS = ("Location", "Idempotent-Replayed", *LIMITED, *LIMITED_OPENAI)
 
 OPENAI_OPERATIONS: dict[tuple[str, str], Operation] = {
@@ -71,6 +81,13 @@ OPENAI_OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("POST", "/responses/{id}/cancel"): Operation(
         "Cancel a response", TAG, {200: Response}, errors=(404, 413), parameters=(RESPONSE_ID,)
+    ),
+    ("GET", "/responses/{id}/input_items"): Operation(
+        "List what a response was asked: the items of its chain, and its own, but for instructions",
+        TAG,
+        {200: ItemList},
+        errors=(400, 404, 413),
+        parameters=(RESPONSE_ID, *ITEM_PAGES),
     ),
     ("POST", "/responses/input_tokens"): Operation(
         "Estimate the tokens of a request",

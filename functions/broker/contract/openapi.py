@@ -107,6 +107,7 @@ def openapi() -> Json:
             {"name": "models", "description": "What can do the work."},
             {"name": "openai", "description": "The same work, as OpenAI's clients ask for it."},
             {"name": "anthropic", "description": "The same work, as Anthropic's clients ask for it."},
+            {"name": "mcp", "description": "The same work, as tools of the Model Context Protocol."},
             {"name": "about", "description": "What describes the API."},
             {"name": "admin", "description": "What operators register, with its versions, and what they look at."},
         ],
@@ -166,10 +167,10 @@ def _operation(
     }
     if parameters:
         found["parameters"] = parameters
-    if known.body:
+    if known.body or known.form:
         form = _content(known.form, kind="multipart/form-data") if known.form else {}
         example = {"example": shown["body"]} if "body" in shown else {}
-        content = _content(known.body, **example) | form
+        content = (_content(known.body, **example) if known.body else {}) | form
         found["requestBody"] = {"required": not known.body_is_optional, "content": content}
     return found
 
@@ -188,8 +189,8 @@ def _more(status: str, known: Operation, everywhere: tuple[int, ...]) -> set[str
 
 
 def _is_tagged(route: tuple[str, str], known: Operation) -> bool:
-    """Whether the route's reply has a tag of what it shows, so that who has it need not be sent it again."""
-    return route[0] == "GET" and 200 in known.replies
+    """Whether the reply has a tag of what it shows, so that who has it need not be sent it again; bytes have none."""
+    return route[0] == "GET" and 200 in known.replies and 307 not in known.replies
 
 
 def _own(status: int, model: type[BaseModel] | None, route: tuple[str, str], known: Operation) -> Json:
@@ -206,7 +207,7 @@ def _own(status: int, model: type[BaseModel] | None, route: tuple[str, str], kno
     example = {"example": replies[str(status)]} if str(status) in replies else {}
     stream: Json = {"text/event-stream": {"schema": {"type": "string"}}} if known.streams else {}
     models = [each for each in (model, known.in_dialect) if each]
-    return found | {"content": _content(*models, **example) | stream}
+    return found | {"content": _content(*models, **example) | stream | (known.content or {})}
 
 
 def _is_page(known: Operation) -> bool:

@@ -23,11 +23,11 @@ class Operation:
     streams: bool = False
     """Whether a success may also be an event stream, where the body asks for one."""
     form: type[BaseModel] | None = None
-    """What may be sent as a form (`multipart/form-data`) in the place of the body."""
+    """What may be sent as a form (`multipart/form-data`) in the place of the body, or is where there is none."""
     headers: tuple[str, ...] = ()
     """Names of reply headers of the successes."""
     content: Json | None = None
-    """Of a success that has a body without a model: kinds and schemas."""
+    """Of a success that has a body without a model, or may have one in the place of its own: kinds and schemas."""
     by_either_header: bool = False
     """Whether the key may also come as `x-api-key`; errors are in Anthropic's form then for who speaks its dialect."""
     in_dialect: type[BaseModel] | None = None

@@ -6,10 +6,13 @@ from broker.contract.anthropic_operations import ANTHROPIC_OPERATIONS
 from broker.contract.batch_operations import BATCH_OPERATIONS
 from broker.contract.bulk import BULK_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB
+from broker.contract.conversations import CONVERSATION_OPERATIONS
 from broker.contract.endpoint_operations import ENDPOINT_OPERATIONS
 from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
+from broker.contract.mcp import MCP_OPERATIONS
 from broker.contract.models import Estimate, Model, ModelList
+from broker.contract.openai_media import MEDIA_OPERATIONS
 from broker.contract.openai_operations import OPENAI_OPERATIONS
 from broker.contract.operation import LIMITED, Operation, parameter
 from broker.contract.prompt_runs import PromptList, PromptRun
@@ -17,6 +20,7 @@ from broker.contract.replies import GoneJob, Job, JobList, LimitList, Redelivery
 from broker.contract.reviews import FeedbackGiven
 from broker.contract.timeline import Timeline
 from broker.contract.turns import Conversation
+from broker.contract.usage import USAGE_OPERATION
 from broker.doors.anthropic import MOST_LISTED as MOST_MODELS
 from broker.doors.anthropic import USUAL_PAGE
 from broker.jobs.head import Status
@@ -107,8 +111,9 @@ WAIT = parameter(
 INCLUDE = parameter(
     "query",
     "include",
-    "More of the job: `route` tells of every registered model why it was taken or left out.",
-    {"type": "string", "enum": [*INCLUDED]},
+    "More of the job, by commas: `route` tells of every registered model why it was taken or left out, `queue` where a "
+    "queued job stands.",
+    {"type": "string", "pattern": f"^ *({'|'.join(INCLUDED)}) *(, *({'|'.join(INCLUDED)}) *)*$"},
 )
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
@@ -169,14 +174,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         body=PromptRun,
         headers=("Location", "Preference-Applied", "Idempotent-Replayed", *LIMITED),
     ),
-    ("GET", "/conversations/{id}"): Operation(
+    ("GET", "/conversations/{id}/turns"): Operation(
         "List the turns that are kept of a conversation, newest first",
         "conversations",
         {200: Conversation},
         errors=(400, 404),
         parameters=(CONVERSATION_ID, *TURNS_PAGE),
     ),
-    ("DELETE", "/conversations/{id}"): Operation(
+    ("DELETE", "/conversations/{id}/turns"): Operation(
         "Erase a conversation: its turns, and the summary of them",
         "conversations",
         {204: None},
@@ -217,11 +222,15 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/limits"): Operation(
         "The limits of the tenant and of the key, and how they stand", "jobs", {200: LimitList}
     ),
+    ("GET", "/usage"): USAGE_OPERATION,
     **ANTHROPIC_OPERATIONS,
     **OPENAI_OPERATIONS,
+    **CONVERSATION_OPERATIONS,
+    **MEDIA_OPERATIONS,
     **FILE_OPERATIONS,
     **ENDPOINT_OPERATIONS,
     **BATCH_OPERATIONS,
     **BULK_OPERATIONS,
+    **MCP_OPERATIONS,
 }
 """By method and path, as `ROUTES`."""

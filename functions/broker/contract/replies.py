@@ -26,7 +26,7 @@ from broker.jobs.calls import UNKNOWN
 from broker.jobs.fields import WEBHOOK_EVENTS, Task
 from broker.jobs.head import Status
 from broker.reviews.record import STATES
-from broker.tenants.limits import NAMES
+from broker.tenants.limits import NAMES, QUEUED
 
 
 class AttemptError(Shown):
@@ -51,6 +51,12 @@ class Attempt(Shown):
     latency_ms: Count | None
     cost_usd: Usd
     """What the call cost; its worst case while that is not known."""
+    reasoning_tokens: Count
+    """What the model thought before it answered."""
+    cached_tokens: Count
+    """Of the prompt, what the provider's prompt cache had."""
+    cache_write_tokens: Count
+    """What it put there."""
     paid: Literal["yes", "no", "unknown"]
     """`unknown` where the provider may have charged for a call without an answer."""
     model_version: Count | None
@@ -59,6 +65,23 @@ class Attempt(Shown):
     """`embed`, `summarize` and `guard` are auxiliary calls: for a similar question, for older turns, for a check."""
     prompt: str | None = None
     """Of a judge, the registered prompt by which it was asked, with its version: `tone@3`."""
+    credential: str | None
+    """The key that it was made with, by its name, where the model has several."""
+    dropped: list[str]
+    """Fields of the request that the model does not take, and that it was asked without."""
+    times: Count = 1
+    """Calls of earlier runs that failed alike are told as one; its time, tokens and cost are theirs together."""
+
+
+class JobUsage(Usage):
+    """The same, with what was thought, and what the provider's prompt cache had to do with."""
+
+    reasoning_tokens: Count
+    """Of the tokens out, what the model thought before it answered."""
+    cached_tokens: Count
+    """Of the tokens in, what it had."""
+    cache_write_tokens: Count
+    """Of the tokens in, what was put there."""
 
 
 class Candidate(Shown):
@@ -192,8 +215,36 @@ class JobSummary(Shown):
     started_at: Time | None
     ended_at: Time | None
     error: JobError | None
-    usage: Usage
+    usage: JobUsage
     urls: Urls
+
+
+class WaitsFor(Shown):
+    """A job that was sent back to its queue."""
+
+    waits_for: Literal["circuits", "capacity", "moderation", "rate"]
+
+
+class StartedLately(Shown):
+    """How many jobs before this one were started, and in how many seconds."""
+
+    jobs_started: Count
+    in_seconds: Count
+
+
+class Queued(Shown):
+    """Where a queued job stands among the jobs of its own tenant."""
+
+    lane: Literal["interactive", "bulk"]
+    position: Count | None
+    """About how many of the tenant's jobs in this lane were given before it and wait; null where it waits for something
+    else than its turn, or nobody can tell now."""
+    is_least: bool
+    """True where there may be more: a hundred jobs before it are looked at."""
+    eta_seconds: Count | None
+    """Until it is started, about, or looked at again; null where that is not known."""
+    basis: WaitsFor | StartedLately | None
+    """What `eta_seconds` is reckoned from."""
 
 
 class Job(JobSummary):
@@ -227,6 +278,8 @@ class Job(JobSummary):
     retry_of: JobId | None
     """The job whose request this one is once more (`POST /v1/jobs/bulk`)."""
     metadata: dict[str, str]
+    queue: Queued | None = None
+    """With `?include=queue`: where it stands. Null where it is not queued, or somebody has to look at it."""
     erased: bool
     """True after `DELETE`: prompt, answer and metadata are gone; and where the answer is, by its `ttl_seconds`."""
 
@@ -250,14 +303,15 @@ class Redelivery(Shown):
 class LimitStanding(Shown):
     """One limit of the caller's, and how it stands."""
 
-    name: Annotated[str, OneOf(tuple(NAMES))]
+    name: Annotated[str, OneOf((*NAMES, QUEUED))]
     scope: Literal["tenant", "key"]
     """Whose it is: all of the tenant's, or those that come with the key that asks."""
     id: str
     amount: Annotated[int, Field(ge=1)]
     left: Count
-    full_at: Time
-    """When all of it may be taken again: of a bucket when it is full, of a count when its day or month ends."""
+    full_at: Time | None
+    """When all of it may be taken again: of a bucket when it is full, of a count when its day or month ends; null of
+    `queued_jobs`, which come back when jobs end."""
 
 
 class LimitList(Shown):

@@ -45,6 +45,7 @@ IDS = ("Request-Id", "X-Request-Id")
 HEADERS: dict[str, Json] = {
     "Cache-Control": {"description": "How long it may be kept.", "schema": {"type": "string"}},
     "Content-Security-Policy": {"description": "What the page may load: nothing.", "schema": {"type": "string"}},
+    "Content-Disposition": {"description": "To be saved, not shown.", "schema": {"type": "string"}},
     "X-Content-Type-Options": {"description": "`nosniff`.", "schema": {"type": "string"}},
     "ETag": {
         "description": "Of what is shown, for `If-None-Match`; of operators' entries the version, for `If-Match` too.",
@@ -95,7 +96,10 @@ OWN = {
     202: "Taken; it goes on in the background.",
     204: "Done; there is nothing to show.",
     304: "There is nothing new since the reply that had this `ETag`.",
+    303: "The sound is at `Location` for a quarter of an hour, to be read there without the credential of this call.",
     307: "The bytes are at `Location` for a quarter of an hour, to be read there without the credential of this call.",
+    400: "The message is none, or says what does not go together.",
+    404: "There is no such method.",
     410: "The job's answer was erased, or kept no longer than its `ttl_seconds`; all else that is known of the job.",
 }
 """Replies that a route describes itself, by status."""

@@ -71,6 +71,10 @@ class AttemptEnded(Shown):
     model: str
     outcome: str
     latency_ms: Count | None
+    times: Count = 1
+    """Of calls of earlier runs that failed alike: how many, together as long as `latency_ms`."""
+    since: Time | None = None
+    """When the first of several ended; `at` is the last."""
 
 
 class DeliveryAttempted(Shown):

@@ -3,11 +3,12 @@
 Where the answer is given out by a link, webhooks have one as well.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from broker.clock import iso, usd
-from broker.envelope import envelope
+from broker.envelope import cloud_event, envelope
 from broker.jobs.head import HELD_EVENT, Head, Status, job_url
 from broker.jobs.reading import link_fields
 from broker.jobs.store import Linked
@@ -21,6 +22,8 @@ DETAIL_TYPES = {
     Status.CANCELED: "JobCanceled",
     Status.EXPIRED: "JobExpired",
 }
+
+THRESHOLD = "BudgetThresholdCrossed"
 
 REVIEW_TYPES = ("JobHeld", "JobReleased")
 """Of jobs that are held for a review, which are queued meanwhile."""
@@ -53,7 +56,7 @@ def review_event_of(before: Head | None, after: Head, base_url: str) -> tuple[st
     shown = {"stage": review["stage"], "rules": review["rules"], "url": f"{base_url}/admin/reviews/{after.id}"}
     event_id = review_event_id(after)
     facts = job_facts(after, base_url) | {"review": shown}
-    return kind, envelope(event_id, after.correlation_id, after.tenant, at, facts)
+    return kind, _enveloped(kind, after, event_id, at, facts)
 
 
 def review_event_id(head: Head) -> str:
@@ -70,8 +73,35 @@ def event_of(before: Head | None, after: Head, base_url: str) -> tuple[str, dict
         return None
     at = {Status.QUEUED: after.created_at, Status.RUNNING: after.started_at}.get(after.status, after.ended_at)
     facts = job_facts(after, base_url)
-    detail = envelope(after.event_id, after.correlation_id, after.tenant, at or after.created_at, facts)
-    return DETAIL_TYPES[after.status], detail
+    kind = DETAIL_TYPES[after.status]
+    return kind, _enveloped(kind, after, after.event_id, at or after.created_at, facts)
+
+
+def _enveloped(kind: str, head: Head, event_id: str, at: int, facts: dict[str, Any]) -> dict[str, Any]:
+    detail = envelope(event_id, head.correlation_id, head.tenant, at, facts)
+    return cloud_event(kind, detail) if head.cloud_events else detail
+
+
+def crossings_of(before: Head | None, after: Head) -> list[tuple[str, dict[str, Any]]]:
+    """The events of the budgets' thresholds that were passed with a job, once it has ended.
+
+    Their ids are of the budget, its period and the threshold: another job that passes one again is told as the same.
+    """
+    if not after.status.terminal or (before is not None and before.status.terminal):
+        return []
+    found = []
+    for bucket, percent in sorted(after.crossed.items()):
+        scope, _, period = bucket.rpartition("/")
+        digest = hashlib.sha256(f"{bucket} {percent}".encode()).hexdigest()[:32]
+        facts = {
+            "budget": scope.split(":")[1],
+            "percent": percent,
+            "period": period,
+            "principal": after.principal,
+            "job_id": after.id,
+        }
+        found.append((THRESHOLD, _enveloped(THRESHOLD, after, f"evt_{digest}_crossed", after.created_at, facts)))
+    return found
 
 
 def webhook_body(head: Head, base_url: str, linked: Linked | None = None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from broker.delivery.events import event_of, held_facts, review_event_id, review_event_of
+from broker.delivery.events import crossings_of, event_of, held_facts, review_event_id, review_event_of
 from broker.delivery.starting import Deliveries, StartDelivery
 from broker.jobs.head import HELD_EVENT, Head
 from broker.jobs.store import Jobs
@@ -71,6 +71,7 @@ class Publish:
                 news.append(change)
                 if reviewed or not change.after.quiet:
                     loud.append((change, event))
+                loud += [(change, crossing) for crossing in crossings_of(change.before, change.after)]
         refused = [loud[place][0] for place in self.bus.put([event for _, event in loud])]
         # What comes before the first refused event counts as done, so its webhooks have to go out now. What comes after
         # a change that fails comes again with it, and is given up with it in the end, so that goes out now, too.

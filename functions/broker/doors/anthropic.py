@@ -5,8 +5,9 @@ Source: Anthropic's API reference, "Errors" and "Models", and the types of its P
 
 from datetime import UTC, datetime
 
-from broker.doors.reading import Fields, Json
+from broker.doors.reading import Fields, Json, refuse
 from broker.errors import InvalidRequest
+from broker.prompt_marks import LONG, MARK, SHORT
 
 KINDS = {
     400: "invalid_request_error",
@@ -46,18 +47,22 @@ def error_of(status: int, error: Json) -> tuple[int, Json]:
     return status, {"type": "error", "error": said, "request_id": error.get("request_id")}
 
 
-def hint(fields: Fields) -> None:
-    """Take `cache_control`, from which nothing follows here: what a provider caches, it caches by itself.
+def mark_of(fields: Fields) -> Json:
+    """The mark of a prompt cache that an object has, as a job's parts have it; empty for none.
 
     Raises:
         InvalidRequest: it is none.
     """
-    given = fields.take("cache_control")
-    if given is not None:
-        control = Fields(given, fields.place("cache_control"))
-        control.only("type", "ephemeral")
-        control.only("ttl", "5m", "1h")
-        control.end()
+    given = fields.take(MARK)
+    if given is None:
+        return {}
+    control = Fields(given, fields.place(MARK))
+    control.only("type", "ephemeral")
+    ttl = control.take("ttl")
+    if ttl not in (None, SHORT, LONG):
+        refuse(control.place("ttl"), f"only {SHORT} or {LONG} is supported")
+    control.end()
+    return {MARK: {"type": "ephemeral"} | ({} if ttl is None else {"ttl": ttl})}
 
 
 LIFECYCLES = {"active": "active", "deprecated": "deprecated", "disabled": "retired"}

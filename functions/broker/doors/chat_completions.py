@@ -6,10 +6,14 @@ Source: OpenAI's API reference, "Create chat completion", and the types of its P
 from typing import Any
 
 from broker.doors.openai import (
+    BREAKPOINT,
     SAID_PLACES,
+    breakpoint_of,
+    cached_details,
     calls_of,
     lane,
     metadata_of,
+    prompt_cache,
     public_id,
     schema_of,
     seconds,
@@ -17,7 +21,7 @@ from broker.doors.openai import (
     tier_of,
     told_back,
 )
-from broker.doors.reading import Asked, Fields, Json, refuse
+from broker.doors.reading import Asked, Fields, Json, ours, refuse
 
 PREFIX = "chatcmpl-"
 
@@ -39,7 +43,7 @@ def job_of(body: Any) -> Asked:
         InvalidRequest: it has a field that has no place in a job, by the field's name.
     """
     fields = Fields(body)
-    job: Json = {"model": fields.need("model"), "input": {"messages": fields.need("messages")}}
+    job: Json = {"model": fields.need("model"), "input": {"messages": _marked(fields.need("messages"))}}
     for name in ("tools", "tool_choice"):
         if (value := fields.take(name)) is not None:
             job["input"][name] = value
@@ -47,7 +51,8 @@ def job_of(body: Any) -> Asked:
     if parameters:
         job["parameters"] = parameters
     _response_format(fields, job)
-    job |= lane(fields) | told_back(fields)
+    told = told_back(fields)
+    job |= lane(fields) | told | prompt_cache(fields, told) | ours(fields)
     fields.only("n", 1)
     streams, usage = _stream(fields)
     fields.only("store", False, True)  # each answer is kept, and can be asked for again, for as long as the job
@@ -61,6 +66,27 @@ def job_of(body: Any) -> Asked:
     return Asked(job, PLACES | places, streams=streams, tells_usage=usage)
 
 
+def _marked(messages: Any) -> Any:
+    """Messages whose parts have the marks of a job in place of OpenAI's; all else of them is the job's own to check."""
+    if not isinstance(messages, list):
+        return messages
+    return [_marked_in(each, f"messages.{number}.content") for number, each in enumerate(messages)]
+
+
+def _marked_in(message: Any, place: str) -> Any:
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(content, list) or not any(isinstance(each, dict) and BREAKPOINT in each for each in content):
+        return message
+    return {**message, "content": [_marked_part(each, f"{place}.{number}") for number, each in enumerate(content)]}
+
+
+def _marked_part(part: Any, place: str) -> Any:
+    if not isinstance(part, dict):
+        return part
+    mark = breakpoint_of(Fields({BREAKPOINT: part.get(BREAKPOINT)}, place))
+    return {name: value for name, value in part.items() if name != BREAKPOINT} | mark
+
+
 def _parameters(fields: Fields) -> tuple[Json, dict[str, str]]:
     found = {name: value for name in ("temperature", "top_p", "seed") if (value := fields.take(name)) is not None}
     stop = fields.take("stop")
@@ -72,6 +98,9 @@ def _parameters(fields: Fields) -> tuple[Json, dict[str, str]]:
     if len({repr(each) for each in limits.values()}) > 1:
         refuse("max_tokens", "max_completion_tokens says something else", "invalid_field")
     places = {f"parameters.{name}": name for name in (*found, "stop")}
+    if (effort := fields.take("reasoning_effort")) is not None:
+        found["reasoning"] = {"effort": effort}
+        places["parameters.reasoning.effort"] = places["parameters.reasoning"] = "reasoning_effort"
     for name, limit in limits.items():
         found["max_output_tokens"] = limit
         places["parameters.max_output_tokens"] = name
@@ -128,6 +157,8 @@ def completion_of(view: Json, asked: Json) -> Json:
             "prompt_tokens": usage["input_tokens"],
             "completion_tokens": usage["output_tokens"],
             "total_tokens": usage["input_tokens"] + usage["output_tokens"],
+            "completion_tokens_details": {"reasoning_tokens": usage["reasoning_tokens"]},
+            "prompt_tokens_details": cached_details(usage),
         },
         "service_tier": tier_of(asked),
         "metadata": metadata,

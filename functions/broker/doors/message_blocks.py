@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from broker.doors.anthropic import hint
+from broker.doors.anthropic import mark_of
 from broker.doors.reading import Fields, Json, entries, refuse
+from broker.doors.thoughts import thought_of
 from broker.json_text import check_depth
 
 ROLES = ("user", "assistant", "system")
@@ -100,7 +101,7 @@ def _users(talk: Talk, content: Any, place: str) -> None:
 def _result(talk: Talk, block: Fields, at: str) -> None:
     message: Json = {"role": "tool", "tool_call_id": block.need("tool_use_id")}
     content, failed = block.take("content"), block.truth("is_error")
-    hint(block)
+    message |= mark_of(block)
     block.only("toolset_name")
     block.end()
     if isinstance(content, str):
@@ -120,6 +121,7 @@ def _assistants(talk: Talk, content: Any, place: str) -> None:
     """What the assistant said, and the calls of tools that it made."""
     parts: list[tuple[str, Json]] = []
     calls: list[tuple[str, Json]] = []
+    thoughts: list[Json] = []
     for at, given in entries(content, f"{place}.content"):
         block = Fields(given, at)
         match block.need("type"):
@@ -127,10 +129,14 @@ def _assistants(talk: Talk, content: Any, place: str) -> None:
                 parts.append((at, _said(block)))
             case "tool_use":
                 calls.append((at, _call(block, at)))
+            case "thinking" | "redacted_thinking" as kind:
+                thoughts.append(thought_of(block, kind))
             case _:
-                refuse(f"{at}.type", "of an assistant, only text or tool_use is supported")
+                refuse(f"{at}.type", "of an assistant, only text, thinking, redacted_thinking or tool_use is supported")
         block.end()
     message: Json = {"role": "assistant"}
+    if thoughts:
+        message["reasoning"] = thoughts
     if calls:
         message["tool_calls"] = [call for _, call in calls]
     talk.add(message, place, parts)
@@ -143,14 +149,14 @@ def _assistants(talk: Talk, content: Any, place: str) -> None:
 
 def _call(block: Fields, at: str) -> Json:
     identity, name, given = block.need("id"), block.need("name"), block.need("input")
-    hint(block)
+    mark = mark_of(block)
     block.only("caller", {"type": "direct"})
     block.only("toolset_name")
     if not isinstance(given, dict):
         refuse(f"{at}.input", "it has to be an object", "invalid_field")
     check_depth(given)  # before it is written as a text
     function = {"name": name, "arguments": json.dumps(given, ensure_ascii=False)}
-    return {"id": identity, "type": "function", "function": function}
+    return {"id": identity, "type": "function", "function": function} | mark
 
 
 def _parts(block: Fields, kind: Any, at: str) -> Iterator[Json]:
@@ -159,13 +165,15 @@ def _parts(block: Fields, kind: Any, at: str) -> Iterator[Json]:
         case "text":
             yield _said(block)
         case "image":
-            hint(block)
+            mark = mark_of(block)
             block.only("transformations", {})
-            yield _picture(Fields(block.need("source"), f"{at}.source"), f"{at}.source")
+            yield _picture(Fields(block.need("source"), f"{at}.source"), f"{at}.source") | mark
         case "document":
-            hint(block)
+            mark = mark_of(block)
             block.only("citations", {"enabled": False})
-            yield from _document(block, at)
+            parts = list(_document(block, at))  # none, of one whose content is empty
+            yield from parts[:-1]
+            yield from (part | mark for part in parts[-1:])
         case _:
             refuse(f"{at}.type", "only text, image, document or tool_result is supported")
 
@@ -180,9 +188,9 @@ def _texts(content: Any, place: str) -> Iterator[tuple[str, Json]]:
 
 
 def _said(block: Fields) -> Json:
-    hint(block)
+    mark = mark_of(block)
     block.only("citations", [])
-    return _text(block.need("text"))
+    return _text(block.need("text")) | mark
 
 
 def _text(text: Any) -> Json:

@@ -6,10 +6,12 @@ Source: Anthropic's API reference, "Messages" and "Count tokens in a Message", a
 import json
 from typing import Any
 
-from broker.doors.anthropic import hint
-from broker.doors.message_blocks import talk_of
+from broker.doors.anthropic import mark_of
+from broker.doors.message_blocks import Talk, talk_of
 from broker.doors.openai import public_id, text_of
-from broker.doors.reading import Asked, Fields, Json, refuse
+from broker.doors.reading import Asked, Fields, Json, ours, refuse
+from broker.doors.thoughts import blocks_of
+from broker.prompt_marks import MARK
 
 PREFIX = "msg_"
 
@@ -31,8 +33,14 @@ PLACES = {
     "routing.regions": "inference_geo",
     f"metadata.{USER}": "metadata.user_id",
     "parameters.max_output_tokens": "max_tokens",
+    "parameters.reasoning": "thinking",
+    "parameters.reasoning.effort": "output_config.effort",
+    "parameters.reasoning.max_tokens": "thinking.budget_tokens",
     **{f"parameters.{ours}": theirs for theirs, ours in PARAMETERS.items()},
 }
+
+ADAPTIVE = "high"
+"""The effort of adaptive thinking, unless it is said."""
 
 REASONS = {"length": "max_tokens", "tool_calls": "tool_use"}
 """Why an answer ended; all others are `end_turn`: which of several texts stopped a model, no provider has to say."""
@@ -62,21 +70,30 @@ def _asked(fields: Fields, limit: Any) -> Asked:
     job: Json = {"model": fields.need("model"), "input": {"messages": talk.messages}}
     parameters = {} if limit is None else {"max_output_tokens": limit}
     parameters |= {ours: value for name, ours in PARAMETERS.items() if (value := fields.take(name)) is not None}
+    _output(fields, job, reasoning := _thinking(fields))
+    if reasoning:
+        parameters["reasoning"] = reasoning
     if parameters:
         job["parameters"] = parameters
     _tools(fields, job, talk.places)
     if metadata := _metadata(fields) | _choice(fields, job):
         job["metadata"] = metadata
-    _output(fields, job)
     if (geo := fields.text("inference_geo")) not in (None, "global"):
         job["routing"] = {"regions": [geo]}
-    hint(fields)
-    _thinking(fields)
+    _mark_all(talk, mark_of(fields))
+    job |= ours(fields)
     fields.only("service_tier", "auto", "standard_only")
     fields.only("speed", "standard")
     streams = fields.truth("stream")
     fields.end()
     return Asked(job, PLACES | talk.places, streams=streams)
+
+
+def _mark_all(talk: Talk, mark: Json) -> None:
+    """Put the mark of a whole body at its end, which moves on with each turn."""
+    if mark and talk.messages and MARK not in talk.messages[-1]:
+        talk.messages[-1] |= mark
+        talk.note(MARK, MARK)
 
 
 def _tools(fields: Fields, job: Json, places: dict[str, str]) -> None:
@@ -89,14 +106,14 @@ def _tools(fields: Fields, job: Json, places: dict[str, str]) -> None:
         for name in ("description", "strict"):
             if (value := tool.take(name)) is not None:
                 function[name] = value
-        hint(tool)
+        mark = mark_of(tool)
         tool.only("allowed_callers", ["direct"])
         tool.only("defer_loading", False)
         tool.only("eager_input_streaming", True, False)  # an answer comes whole in any case
         tool.only("input_examples", [])
         tool.end()
-        tools.append({"type": "function", "function": function})
-        places[f"input.tools.{number}.function"] = place
+        tools.append({"type": "function", "function": function} | mark)
+        places[f"input.tools.{number}"] = places[f"input.tools.{number}.function"] = place
         places[f"input.tools.{number}.function.parameters"] = f"{place}.input_schema"
     if tools:
         job["input"]["tools"] = tools
@@ -132,13 +149,16 @@ def _metadata(fields: Fields) -> Json:
     return {} if user is None else {USER: user}
 
 
-def _output(fields: Fields, job: Json) -> None:
+def _output(fields: Fields, job: Json, reasoning: Json) -> None:
+    """How the answer is to be: its form, and with how much effort."""
     given = fields.take("output_config")
     if given is None:
         return
     output = Fields(given, "output_config")
-    form = output.take("format")
+    form, effort = output.take("format"), output.take("effort")
     output.end()
+    if effort is not None and reasoning.get("effort") != "none":
+        reasoning["effort"] = effort
     if form is not None:
         wanted = Fields(form, "output_config.format")
         if wanted.need("type") != "json_schema":
@@ -147,21 +167,33 @@ def _output(fields: Fields, job: Json) -> None:
         wanted.end()
 
 
-def _thinking(fields: Fields) -> None:
+def _thinking(fields: Fields) -> Json:
+    """How much the model is to think; nothing where that is left to it."""
     given = fields.take("thinking")
-    if given is not None:
-        thinking = Fields(given, "thinking")
-        thinking.only("type", "disabled")
-        thinking.end()
+    if given is None:
+        return {}
+    thinking, found = Fields(given, "thinking"), Json()
+    match thinking.need("type"):
+        case "disabled":
+            found = {"effort": "none"}
+        case "enabled":
+            found = {"max_tokens": thinking.need("budget_tokens"), "summary": "auto"}
+        case "adaptive":
+            found = {"effort": ADAPTIVE, "summary": "auto"}
+        case _:
+            refuse("thinking.type", "only enabled, adaptive or disabled is supported")
+    thinking.only("display", "summarized")
+    thinking.end()
+    return found
 
 
 def message_of(view: Json) -> Json:
     """The view of a finished job as a `message`."""
     output, metadata = view["output"] or {}, view["metadata"]
     calls = output.get("tool_calls", [])
-    content: list[Json] = []
+    content = blocks_of(output.get("reasoning", ()))
     if text := text_of(output):
-        content.append({"type": "text", "text": text, "citations": None})
+        content.append({"type": "text", "text": text})
     for call in calls[:1] if ONE_CALL in metadata else calls:
         function = call["function"]
         used = {"id": call["id"], "name": function["name"], "input": json.loads(function["arguments"])}
@@ -178,6 +210,7 @@ def message_instead(view: Json) -> Json | None:
 
 def _message(view: Json, content: list[Json], reason: str) -> Json:
     usage = view["usage"]
+    read, written = usage["cached_tokens"], usage["cache_write_tokens"]
     return {
         "id": public_id(PREFIX, view["id"]),
         "type": "message",
@@ -187,10 +220,11 @@ def _message(view: Json, content: list[Json], reason: str) -> Json:
         "stop_reason": reason,
         "stop_sequence": None,
         "usage": {
-            "input_tokens": usage["input_tokens"],
+            "input_tokens": usage["input_tokens"] - read - written,
             "output_tokens": usage["output_tokens"],
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
+            "output_tokens_details": {"thinking_tokens": usage["reasoning_tokens"]},
+            "cache_creation_input_tokens": written,
+            "cache_read_input_tokens": read,
             "service_tier": "standard",
         },
     }

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from broker.doors.reading import Fields, Json, refuse
 from broker.errors import tree
+from broker.prompt_marks import LONG, MARK, SHORT
 
 OWN = "openai."
 """What the names of metadata begin with that stand for a field of OpenAI's which no job has."""
@@ -12,11 +13,25 @@ OWN = "openai."
 SAID_OF_THE_USER = ("user", "safety_identifier", "prompt_cache_key")
 """Kept with the job and told back; nothing follows from them here."""
 
-SAID_PLACES = {f"metadata.{OWN}{name}": name for name in SAID_OF_THE_USER}
+SAID_PLACES = {
+    **{f"metadata.{OWN}{name}": name for name in SAID_OF_THE_USER},
+    "prompt_cache": "prompt_cache_options",
+    "prompt_cache.key": "prompt_cache_key",
+}
 """Where they stood in the body."""
+
+BREAKPOINT = "prompt_cache_breakpoint"
+
+RETENTIONS = {"in_memory": "5m", "24h": "24h"}
+"""OpenAI's words for how long a prompt is to be kept, and a job's."""
 
 ONE_CALL = f"{OWN}parallel_tool_calls"
 """Kept with a job whose answer is to have one call of a tool at most: no more is given, whatever the model did."""
+
+
+def cached_details(usage: Json) -> Json:
+    """What a provider's prompt cache had to do with, of a job's `usage`."""
+    return {"cached_tokens": usage["cached_tokens"], "cache_write_tokens": usage["cache_write_tokens"]}
 
 
 def told_back(fields: Fields, *, calls: bool = True) -> Json:
@@ -28,6 +43,50 @@ def told_back(fields: Fields, *, calls: bool = True) -> Json:
     one = {} if not calls or fields.truth("parallel_tool_calls", True) else {ONE_CALL: "false"}
     found = {**(metadata or {}), **said, **one}
     return {"metadata": found} if found else {}
+
+
+def prompt_cache(fields: Fields, told: Json) -> Json:
+    """A job's `prompt_cache`; `told` is what is told back of the request, its key among it."""
+    key = told.get("metadata", {}).get(f"{OWN}prompt_cache_key")
+    wish: Json = {} if key is None else {"key": key}
+    retention = fields.take("prompt_cache_retention")
+    if retention is not None:
+        if retention not in RETENTIONS:
+            refuse(fields.place("prompt_cache_retention"), "only in_memory or 24h is supported")
+        wish["ttl"] = RETENTIONS[retention]
+    given = fields.take("prompt_cache_options")
+    options = Fields({} if given is None else given, fields.place("prompt_cache_options"))
+    options.only("mode", "implicit")
+    if (ttl := options.take("ttl")) is not None:
+        if retention is not None:
+            refuse(options.place("ttl"), "it does not go with prompt_cache_retention", "invalid_field")
+        wish["ttl"] = ttl
+    options.end()
+    return {"prompt_cache": wish} if wish else {}
+
+
+def breakpoint_of(part: Fields) -> Json:
+    """The mark of a prompt cache that a part has, as a job's parts have it; empty for none.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    given = part.take(BREAKPOINT)
+    if given is None:
+        return {}
+    found = Fields(given, part.place(BREAKPOINT))
+    found.only("mode", "explicit")
+    ttl = found.take("ttl")
+    if ttl not in (None, "30m", "12h"):
+        refuse(found.place("ttl"), "only 30m or 12h is supported")
+    found.end()
+    return {MARK: {"type": "ephemeral", "ttl": SHORT if ttl is None else LONG}}
+
+
+def retention_of(asked: Json) -> str | None:
+    """The `prompt_cache_retention` that a request had."""
+    ttl = asked.get("prompt_cache", {}).get("ttl")
+    return next((theirs for theirs, ours in RETENTIONS.items() if ours == ttl), None)
 
 
 def lane(fields: Fields) -> Json:

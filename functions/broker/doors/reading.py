@@ -82,6 +82,17 @@ class Fields:
             refuse(self.place(name), "it has to be a text", "invalid_field")
         return value
 
+    def needed_text(self, name: str) -> str:
+        """A text that has to be there.
+
+        Raises:
+            InvalidRequest: it is missing, or something else.
+        """
+        value = self.text(name)
+        if value is None:
+            refuse(self.place(name), "it is needed", "invalid_field")
+        return value
+
     def each(self, name: str) -> list[tuple[str, Any]]:
         """The entries of a list with their places; none where it is not there.
 
@@ -123,6 +134,15 @@ class Fields:
             refuse(self.place(name), "it is not supported")
 
 
+OURS = ("provider_options", "on_unsupported")
+"""Fields of a job that a dialect has no words for, and that its clients may send beside their own."""
+
+
+def ours(fields: Fields) -> Json:
+    """The same of one body; what they have to be is checked where the job is."""
+    return {name: value for name in OURS if (value := fields.take(name)) is not None}
+
+
 def entries(value: Any, place: str) -> list[tuple[str, Any]]:
     """The entries of a list with their places.
 
@@ -138,6 +158,13 @@ def _shown(value: Any) -> str:
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
 
 
+CODES = {
+    ("previous_response_id", "previous_job_not_found"): "previous_response_not_found",
+    ("previous_response_id", "context_exceeded"): "context_length_exceeded",
+}
+"""Codes that clients look for, by the field as they send it and our own code."""
+
+
 def renamed(error: InvalidRequest, places: Mapping[str, str]) -> InvalidRequest:
     """The error of a job request with the field named as the client sent it."""
     param = error.param
@@ -146,6 +173,7 @@ def renamed(error: InvalidRequest, places: Mapping[str, str]) -> InvalidRequest:
     found = max((each for each in places if f"{param}.".startswith(f"{each}.")), key=len, default=None)
     if found is not None:
         new = f"{places[found]}{param[len(found) :]}".lstrip(".")
+        error.code = CODES.get((new, error.code), error.code)
         error.message = new + error.message[len(param) :] if error.message.startswith(f"{param}:") else error.message
         error.param = new
     return error

@@ -1,11 +1,22 @@
 """The items of a response's `input` as messages of a chat: texts, pictures, calls of tools and what they gave."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from broker.doors.openai import breakpoint_of
 from broker.doors.reading import Fields, Json, entries, refuse
+from broker.doors.thoughts import unpacked
 
 ROLES = ("user", "assistant", "system", "developer")
+
+INSTRUCTING = ("system", "developer")
+
+
+def begins_with_instructions(body: Any) -> bool:
+    """Whether the input itself begins with what instructs: other than `instructions`, it is a part of the talk."""
+    given = body.get("input") if isinstance(body, Mapping) else None
+    first = given[0] if isinstance(given, list) and given else None
+    return isinstance(first, Mapping) and first.get("role") in INSTRUCTING
 
 
 def messages_of(fields: Fields) -> tuple[list[Json], dict[str, str]]:
@@ -29,20 +40,58 @@ def messages_of(fields: Fields) -> tuple[list[Json], dict[str, str]]:
         add({"role": "user", "content": given}, "input")
         places[f"input.messages.{len(messages) - 1}.content"] = "input"
         return messages, places
-    for place, item in entries([] if given is None else given, "input"):
-        message = _message(Fields(item, place), place)
+    _read(entries([] if given is None else given, "input"), messages, places)
+    return messages, places
+
+
+def items_as_messages(given: list[tuple[str, Any]]) -> tuple[list[Json], dict[str, str]]:
+    """Items with their places as messages, and where each of these came from.
+
+    Raises:
+        InvalidRequest: an item or a part that is not taken, by its place.
+    """
+    messages: list[Json] = []
+    places: dict[str, str] = {}
+    _read(given, messages, places)
+    return messages, places
+
+
+def _read(given: list[tuple[str, Any]], messages: list[Json], places: dict[str, str]) -> None:
+    thoughts: list[Json] = []
+    for place, item in given:
+        read = Fields(item, place)
+        if isinstance(item, Mapping) and item.get("type") == "reasoning":
+            thoughts = _thoughts(read, place)
+            continue
+        message = _message(read, place)
+        if thoughts and message["role"] == "assistant":
+            message["reasoning"] = thoughts
+        thoughts = []
         if _goes_on(messages, message):
             calls = messages[-1].setdefault("tool_calls", [])
             places[f"input.messages.{len(messages) - 1}.tool_calls.{len(calls)}"] = place
             calls += message["tool_calls"]
         else:
-            add(message, place)
-    return messages, places
+            places[f"input.messages.{len(messages)}"] = place
+            messages.append(message)
 
 
 def _goes_on(messages: list[Json], message: Json) -> bool:
     """Whether a call belongs to what the assistant said right before: one turn has several items."""
-    return "tool_calls" in message and bool(messages) and messages[-1]["role"] == "assistant"
+    goes_on = "tool_calls" in message and "reasoning" not in message
+    return goes_on and bool(messages) and messages[-1]["role"] == "assistant"
+
+
+def _thoughts(item: Fields, place: str) -> list[Json]:
+    """What the model thought before the item that follows; without what only we read, there is nothing to send back."""
+    item.take("type")
+    for name in ("id", "status"):
+        item.text(name)
+    for name in ("summary", "content"):
+        item.each(name)
+    content = item.text("encrypted_content")
+    item.end()
+    return unpacked(content, f"{place}.encrypted_content") if content else []
 
 
 def _message(item: Fields, place: str) -> Json:
@@ -59,7 +108,7 @@ def _message(item: Fields, place: str) -> Json:
         case "function_call_output":
             found = {"role": "tool", "tool_call_id": item.need("call_id"), "content": _given(item, place)}
         case _:
-            refuse(f"{place}.type", "only message, function_call or function_call_output is supported")
+            refuse(f"{place}.type", "only message, reasoning, function_call or function_call_output is supported")
     item.end()
     return found
 
@@ -92,18 +141,18 @@ def _parts(content: Any, place: str) -> Iterator[Json]:
             case "input_text" | "output_text":
                 part.only("annotations", [])
                 part.only("logprobs", [])
-                yield {"type": "text", "text": part.need("text")}
+                yield {"type": "text", "text": part.need("text")} | breakpoint_of(part)
             case "refusal":
-                yield {"refusal": str(part.need("refusal"))}
+                yield {"refusal": part.needed_text("refusal")}
             case "input_image":
                 if part.take("file_id") is not None:
                     refuse(f"{at}.file_id", "it is not supported: give an image_url")
                 detail = part.text("detail")
                 url = {"url": part.need("image_url")} | ({"detail": detail} if detail else {})
-                yield {"type": "image_url", "image_url": url}
+                yield {"type": "image_url", "image_url": url} | breakpoint_of(part)
             case "input_file":
                 named = {name: text for name in ("filename", "file_data") if (text := part.text(name)) is not None}
-                yield {"type": "file", "file": named}
+                yield {"type": "file", "file": named} | breakpoint_of(part)
             case _:
                 refuse(f"{at}.type", "only input_text, output_text, refusal, input_image or input_file is supported")
         part.end()

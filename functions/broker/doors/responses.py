@@ -3,26 +3,37 @@
 Source: OpenAI's API reference, "Responses", and the types of its Python package.
 """
 
-import re
 from typing import Any
 
 from broker.doors.openai import (
     ONE_CALL,
     SAID_PLACES,
+    cached_details,
     calls_of,
+    job_id_of,
     lane,
     metadata_of,
+    prompt_cache,
     public_id,
+    retention_of,
     schema_of,
     seconds,
     text_of,
     tier_of,
     told_back,
 )
-from broker.doors.reading import Asked, Fields, Json, refuse
-from broker.doors.response_items import messages_of
+from broker.doors.reading import Asked, Fields, Json, ours, refuse
+from broker.doors.response_items import begins_with_instructions, messages_of
+from broker.doors.stored_prompts import prompt_of
+from broker.doors.thoughts import asked_of_openai, reasoning_item
 
 PREFIX = "resp_"
+
+INCLUDED = ("reasoning.encrypted_content", "message.input_image.image_url")
+"""What `include` may ask for: it is there in any case."""
+
+NO_JOB = "none"
+"""In the place of an id that is no response's; no job has such an id."""
 
 SHORT_S = 600
 """How long what came with `store: false` is kept, and may take."""
@@ -35,8 +46,10 @@ PLACES = {
     "parameters.temperature": "temperature",
     "parameters.top_p": "top_p",
     "parameters.max_output_tokens": "max_output_tokens",
+    "parameters.reasoning": "reasoning",
     "output_schema": "text.format.schema",
     "conversation_id": "conversation",
+    "previous_job_id": "previous_response_id",
     **SAID_PLACES,
 }
 
@@ -69,11 +82,14 @@ def job_of(body: Any) -> Asked:
         InvalidRequest: it has a field that has no place in a job, by the field's name.
     """
     fields = Fields(body)
+    context: Json = {}
+    if begins_with_instructions(body):
+        context["instructions"] = int(body.get("instructions") is not None)
     messages, places = messages_of(fields)
     job: Json = {}
     if (model := fields.take("model")) is not None:
         job["model"] = model
-    if prompt := _prompt(fields):
+    if prompt := prompt_of(fields):
         job["prompt"] = prompt
     elif not messages:
         refuse("input", "it is needed", "invalid_field")
@@ -85,50 +101,35 @@ def job_of(body: Any) -> Asked:
     if (choice := fields.take("tool_choice")) is not None:
         job.setdefault("input", {})["tool_choice"] = _choice(choice)
     names = ("temperature", "top_p", "max_output_tokens")
-    if parameters := {name: value for name in names if (value := fields.take(name)) is not None}:
+    parameters = {name: value for name in names if (value := fields.take(name)) is not None}
+    if reasoning := asked_of_openai(fields):
+        parameters["reasoning"] = reasoning
+    if parameters:
         job["parameters"] = parameters
     _text(fields, job)
     _conversation(fields, job)
-    _truncation(fields, job)
-    job |= lane(fields) | told_back(fields)
+    if _truncation(fields) == "auto":
+        context["strategy"] = "truncate_oldest"
+    told = told_back(fields)
+    job |= lane(fields) | told | prompt_cache(fields, told) | ours(fields)
     background = fields.truth("background")
     if fields.take("store") is False:
         if background:
             refuse("store", "an answer that is asked for later has to be kept", "invalid_field")
         job |= {"ttl_seconds": SHORT_S, "deadline_seconds": SHORT_S}
+        context["continuable"] = False
+    if context:
+        job["context"] = context
     streams = fields.truth("stream")
     if streams and background:
         refuse("stream", "an answer that is asked for later is not streamed")
     fields.only("stream_options", {"include_obfuscation": False}, {})
-    fields.only("include", [])
+    for place, name in fields.each("include"):
+        if name not in INCLUDED:
+            refuse(place, f"only {', '.join(INCLUDED)} is supported")
     fields.only("top_logprobs", 0)
     fields.end()
     return Asked(job, PLACES | places, waits=not background, streams=streams)
-
-
-def _prompt(fields: Fields) -> Json | None:
-    """A stored prompt; a version that is a number is one, any other word is a label."""
-    given = fields.take("prompt")
-    if given is None:
-        return None
-    prompt = Fields(given, "prompt")
-    found: Json = {"id": prompt.need("id")}
-    if version := prompt.text("version"):
-        found |= {"version": int(version)} if re.fullmatch("[0-9]{1,9}", version) else {"label": version}
-    variables = Fields(prompt.take("variables") or {}, "prompt.variables")
-    found["variables"] = {name: _variable(f"prompt.variables.{name}", variables.take(name)) for name in variables.names}
-    prompt.end()
-    return found
-
-
-def _variable(place: str, value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    part = Fields(value, place)
-    part.only("type", "input_text")
-    text = part.text("text")
-    part.end()
-    return text
 
 
 def _tool(place: str, given: Any) -> Json:
@@ -182,16 +183,20 @@ def _conversation(fields: Fields, job: Json) -> None:
         named.end()
     if given is not None:
         job["conversation_id"] = given
-    if fields.take("previous_response_id") is not None:
-        refuse("previous_response_id", "it is not supported: name a conversation, which keeps its turns")
+    previous = fields.text("previous_response_id")
+    if previous is None:
+        return
+    if given is not None:
+        why = "a response goes on from another one or in a conversation, not both"
+        refuse("previous_response_id", why, "mutually_exclusive_parameters")
+    job["previous_job_id"] = job_id_of(PREFIX, previous) or NO_JOB
 
 
-def _truncation(fields: Fields, job: Json) -> None:
+def _truncation(fields: Fields) -> Any:
     given = fields.take("truncation")
     if given not in (None, "auto", "disabled"):
         refuse("truncation", "only auto or disabled is supported")
-    if given == "auto":
-        job["context"] = {"strategy": "truncate_oldest"}
+    return given
 
 
 def response_of(view: Json, asked: Json) -> Json:
@@ -201,6 +206,7 @@ def response_of(view: Json, asked: Json) -> Json:
     status = "incomplete" if cut else STATUSES[view["status"]]
     metadata, said = metadata_of(view)
     given, parameters = asked.get("input", {}), asked.get("parameters", {})
+    reasoning = parameters.get("reasoning", {})
     return {
         "id": public_id(PREFIX, view["id"]),
         "object": "response",
@@ -210,7 +216,8 @@ def response_of(view: Json, asked: Json) -> Json:
         "error": _error(error) if status == "failed" else None,
         "incomplete_details": {"reason": cut} if cut else None,
         "model": view["model"],
-        "output": _items(view, error, status),
+        "output": _items(view, error, status, shown=bool(reasoning.get("summary"))),
+        "reasoning": {name: reasoning.get(name) for name in ("effort", "summary")},
         "usage": _usage(view["usage"]) if view["ended_at"] else None,
         "tools": [{"type": "function", **tool["function"]} for tool in given.get("tools", [])],
         "tool_choice": _told_choice(given.get("tool_choice", "auto")),
@@ -221,8 +228,10 @@ def response_of(view: Json, asked: Json) -> Json:
         "max_output_tokens": parameters.get("max_output_tokens"),
         "truncation": "auto" if asked.get("context", {}).get("strategy") == "truncate_oldest" else "disabled",
         "conversation": {"id": view["conversation_id"]} if view["conversation_id"] else None,
-        "previous_response_id": None,
+        "previous_response_id": public_id(PREFIX, asked["previous_job_id"]) if "previous_job_id" in asked else None,
+        "store": asked.get("context", {}).get("continuable", True),
         "service_tier": tier_of(asked),
+        "prompt_cache_retention": retention_of(asked),
         "metadata": metadata,
         **said,
     }
@@ -233,8 +242,8 @@ def _error(error: Json) -> Json:
     return {"code": code, "message": error["message"], "type": error["type"], "param": error.get("param")}
 
 
-def _items(view: Json, error: Json, status: str) -> list[Json]:
-    """What was said, and the calls of tools; a refusal is said in its own words."""
+def _items(view: Json, error: Json, status: str, *, shown: bool) -> list[Json]:
+    """What was thought and said, and the calls of tools; a refusal is said in its own words."""
     own, output = view["id"].removeprefix("job_"), view["output"]
     done = "incomplete" if status == "incomplete" else "completed"
     parts: list[Json] = []
@@ -242,7 +251,8 @@ def _items(view: Json, error: Json, status: str) -> list[Json]:
         parts.append({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
     elif error.get("type") == "refused":
         parts.append({"type": "refusal", "refusal": error["message"]})
-    items: list[Json] = []
+    thoughts = (output or {}).get("reasoning")
+    items: list[Json] = [reasoning_item(own, thoughts, shown=shown)] if thoughts else []
     if parts:
         items.append({"type": "message", "id": f"msg_{own}", "role": "assistant", "status": done, "content": parts})
     for number, call in enumerate(calls_of(view), 1):
@@ -255,9 +265,9 @@ def _items(view: Json, error: Json, status: str) -> list[Json]:
 def _usage(usage: Json) -> Json:
     return {
         "input_tokens": usage["input_tokens"],
-        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "input_tokens_details": cached_details(usage),
         "output_tokens": usage["output_tokens"],
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": usage["reasoning_tokens"]},
         "total_tokens": usage["input_tokens"] + usage["output_tokens"],
     }
 

@@ -6,7 +6,7 @@ stream: the broker gives no answer that it has not checked whole.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from broker.doors.reading import Json
 
@@ -50,10 +50,9 @@ def _events(response: Json) -> Iterator[Json]:
         yield {"type": name, "response": response | begun}
     for number, item in enumerate(response["output"]):
         at = {"output_index": number}
-        empty: Json = {"content": []} if item["type"] == "message" else {"arguments": ""}
+        empty, told = OF_ITEMS[item["type"]]
         yield {"type": "response.output_item.added", **at, "item": item | empty | {"status": "in_progress"}}
-        place = at | {"item_id": item["id"]}
-        yield from _said(item, place) if item["type"] == "message" else _called(item, place)
+        yield from told(item, at | {"item_id": item["id"]})
         yield {"type": "response.output_item.done", **at, "item": item}
     yield {"type": f"response.{response['status']}", "response": response}
 
@@ -73,6 +72,23 @@ def _called(item: Json, place: Json) -> Iterator[Json]:
     yield {"type": "response.function_call_arguments.done", **place, "name": item["name"], "arguments": said}
 
 
+def _thought(item: Json, place: Json) -> Iterator[Json]:
+    for number, part in enumerate(item["summary"]):
+        at, text = place | {"summary_index": number}, part["text"]
+        yield {"type": "response.reasoning_summary_part.added", **at, "part": part | {"text": ""}}
+        yield {"type": "response.reasoning_summary_text.delta", **at, "delta": text}
+        yield {"type": "response.reasoning_summary_text.done", **at, "text": text}
+        yield {"type": "response.reasoning_summary_part.done", **at, "part": part}
+
+
+OF_ITEMS: dict[str, tuple[Json, Callable[[Json, Json], Iterator[Json]]]] = {
+    "message": ({"content": []}, _said),
+    "function_call": ({"arguments": ""}, _called),
+    "reasoning": ({"summary": [], "encrypted_content": None}, _thought),
+}
+"""By the type of an item: what it has not when it is added, and the events that bring it."""
+
+
 def message_stream(message: Json) -> str:
     """A `message` as the events that lead to it."""
     return "".join(f"event: {event['type']}\ndata: {_text(event)}\n\n" for event in _of_message(message))
@@ -84,18 +100,28 @@ def _of_message(message: Json) -> Iterator[Json]:
     yield {"type": "message_start", "message": message | begun}
     for number, block in enumerate(message["content"]):
         at = {"index": number}
-        if block["type"] == "text":
-            empty: Json = {"text": ""}
-            delta = {"type": "text_delta", "text": block["text"]}
-        else:
-            empty, delta = {"input": {}}, {"type": "input_json_delta", "partial_json": _text(block["input"])}
+        empty, deltas = _of_block(block)
         yield {"type": "content_block_start", **at, "content_block": block | empty}
-        yield {"type": "content_block_delta", **at, "delta": delta}
+        for delta in deltas:
+            yield {"type": "content_block_delta", **at, "delta": delta}
         yield {"type": "content_block_stop", **at}
     ended = {name: message[name] for name in ("stop_reason", "stop_sequence")}
     told = {name: count for name, count in used.items() if name != "service_tier"}
     yield {"type": "message_delta", "delta": ended, "usage": told}
     yield {"type": "message_stop"}
+
+
+def _of_block(block: Json) -> tuple[Json, list[Json]]:
+    """What a block has not when it begins, and the deltas that bring it; what only its provider reads comes whole."""
+    match block["type"]:
+        case "text":
+            return {"text": ""}, [{"type": "text_delta", "text": block["text"]}]
+        case "thinking":
+            deltas = [{"type": f"{name}_delta", name: block[name]} for name in ("thinking", "signature") if block[name]]
+            return {"thinking": "", "signature": ""}, deltas
+        case "tool_use":
+            return {"input": {}}, [{"type": "input_json_delta", "partial_json": _text(block["input"])}]
+    return {}, []
 
 
 def _text(value: Json) -> str:

@@ -8,12 +8,11 @@ GROUPS: dict[str, str] = {
     "threads": "assistants' threads: use responses, and `conversation`",
     "agents": "agents that run at OpenAI",
     "chatkit": "agents that run at OpenAI",
-    "audio": "sounds: jobs of the tasks `speak` and `transcribe`",
-    "images": "pictures: jobs of the task `generate_image`",
+    "audio": "sounds: speech and transcriptions, or jobs of the tasks `speak` and `transcribe`",
+    "images": "pictures: generations, or jobs of the task `generate_image`",
     "videos": "videos",
     "moderations": "judging: jobs of the task `moderate`",
     "completions": "completions without messages: use chat completions",
-    "conversations": "a conversation is made by the first response that names it, and ours is shown under this path",
     "containers": "code that runs at OpenAI",
     "skills": "code that runs at OpenAI",
     "vector_stores": "search in OpenAI's stores",
@@ -50,10 +49,9 @@ ANTHROPIC_GROUPS: dict[str, str] = {
 
 CALLS: dict[tuple[str, str], str] = {
     ("POST", "/responses/compact"): "`context` of a job shortens what is too long",
-    ("GET", "/responses/{}/input_items"): "`GET /v1/conversations/{id}` has the turns that are kept",
     ("GET", "/chat/completions"): "`GET /v1/jobs` lists jobs",
     ("POST", "/chat/completions/{}"): "metadata stay as they came",
-    ("GET", "/chat/completions/{}/messages"): "`GET /v1/conversations/{id}` has the turns that are kept",
+    ("GET", "/chat/completions/{}/messages"): "`GET /v1/jobs/{id}` has what came of it; `responses` list their input",
     ("DELETE", "/models/{}"): "models are the operators'",
 }
 """By method and path, with `{}` for each variable: calls that are not answered though their group is."""

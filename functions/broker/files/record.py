@@ -137,6 +137,10 @@ class FileBucket(Protocol):
         """Delete objects; may be repeated."""
         ...
 
+    def read(self, key: str) -> bytes | None:
+        """An object's bytes; None where there is none."""
+        ...
+
     def link(self, key: str, filename: str, seconds: int) -> str:
         """Where an object may be read, as a file of that name."""
         ...

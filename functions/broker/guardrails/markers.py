@@ -1,6 +1,6 @@
 """Markers that what stands between them cannot forge.
 
-A marker holds a digest of all that it is to hold, and it is made anew while that has it in it: so no text can close its
+A marker holds a digest of what it is to hold, and it is made anew while that has it in it: so no text can close its
 own marker, whoever wrote it and whatever he knows. It is not random, because the same request has to be the same text:
 answers are cached by it, here and at the providers, and a repeated step has to send what it sent.
 """
@@ -18,10 +18,16 @@ def between(text: str, nonce: str) -> str:
     return f"<data_{nonce}>{text}</data_{nonce}>"
 
 
-def unforgeable(text: str, beside: str = "") -> str:
-    """Hexadecimal digits that are not in `text`; `beside` is what else tells one marker from another."""
-    number = 0
-    while (digits := _digest(f"{number}\n{beside}\n{text}")) in text:
+def unforgeable(text: str, beside: str = "", seed: str | None = None) -> str:
+    """Hexadecimal digits that are not in `text`.
+
+    Args:
+        text: all that the markers are to hold.
+        beside: what else tells one marker from another.
+        seed: what the digits are made of; the text unless it is said.
+    """
+    number, made_of = 0, text if seed is None else seed
+    while (digits := _digest(f"{number}\n{beside}\n{made_of}")) in text:
         number += 1
     return digits
 

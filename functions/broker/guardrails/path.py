@@ -7,8 +7,8 @@ LONGEST_PLACE = 500
 
 WORDS = frozenset(
     "additionalProperties anyOf arguments content description enum file function id image_url input items json labels "
-    "max_output_tokens message messages name parameters properties required role strict temperature text texts title "
-    "tool_call_id tool_calls tool_choice tools top_p type url usage".split()
+    "max_output_tokens message messages name parameters properties reasoning required role seal strict temperature "
+    "text texts title tool_call_id tool_calls tool_choice tools top_p type url usage".split()
 )
 """Keys of the contract and of JSON Schema: they are nobody's words."""
 

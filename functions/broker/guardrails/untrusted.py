@@ -52,14 +52,17 @@ def marked(request: Mapping[str, Any]) -> Mapping[str, Any]:
     if way is None or not messages:
         return request
     write, told = _writing(way, [text for message in messages for text in _texts(message)])
-    nonce = unforgeable("\n".join(text for message in messages if _is_tools(message) for text in _texts(message)))
+    # Made of what is said first, so that a conversation that grows begins as it did: providers' caches go by that.
+    given = "\n".join(text for message in messages if _is_tools(message) for text in _texts(message))
+    nonce = unforgeable(given, seed="\n".join(_texts(messages[0])))
 
     def of_tools(text: str) -> str:
         return between(write(text), nonce)
 
     made = [_changed(each, of_tools if _is_tools(each) else partial(_with_values, write)) for each in messages]
-    rules = [RULE.format(nonce=nonce)] if any(map(_is_tools, messages)) else []
-    if made != messages and told:
+    will_have = bool(request["input"].get("tools")) or any(map(_is_tools, messages))
+    rules = [RULE.format(nonce=nonce)] if will_have else []
+    if told and (will_have or made != messages):
         rules.append(told)
     if not rules:
         return request

@@ -53,6 +53,8 @@ _VALUE = re.compile("<(data_[0-9a-f]{12})>")
 """What `prompts.marking` puts before a value; all values of a request have the same."""
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
+_SEAL = re.compile(r"[a-z]{1,20}:[tr]:[0-9a-f]{16}:[A-Za-z0-9+/=_-]+")
+"""What a provider signed of what its model thought (`providers.wire.reasoning`): it goes to nobody else."""
 _DATA_URL = re.compile(r"data:(?:image|audio|video|application)/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 
 
@@ -253,9 +255,11 @@ def _windows(seams: list[int], length: int) -> Iterator[tuple[int, int]]:
 
 def _is_bytes(path: Path, value: str) -> bool:
     """True where the contract has the bytes of a picture, a sound or a document, and the value is nothing else."""
-    if path.name not in ("data", "url", "image_url", "file_data"):
+    if path.name not in ("data", "url", "image_url", "file_data", "seal"):
         return False
     match path.steps():
+        case ["output", "reasoning", int(), "seal"] | ["input", "messages", int(), "reasoning", int(), "seal"]:
+            return _SEAL.fullmatch(value) is not None
         case ["input", "file", "data"] | ["input", "messages", int(), "content", int(), "input_audio", "data"]:
             return _BASE64.match(value) is not None
         case ["input", "messages", int(), "content", int(), "image_url"]:

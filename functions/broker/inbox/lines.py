@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from broker.batches.batch import KEEP_S, LOOK_MS, Batch
+from broker.batches.batch import BEGUN_MS, KEEP_S, Batch
 from broker.batches.ports import BatchWorkflows
 from broker.batches.store import Batches
 from broker.inbox.files import File
@@ -42,7 +42,7 @@ class TakeLines:
                 "completion_window_s": WINDOW_S,
                 "file": file.key,
             },
-            due_at=now + LOOK_MS,
+            due_at=now + BEGUN_MS,
         )
         if not self.batches.create(batch) and ((there := self.batches.find(batch.id)) is None or there.is_planned):
             return  # it was taken before, by the version of today or by one that split files itself

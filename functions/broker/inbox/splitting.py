@@ -120,6 +120,8 @@ class Split:
             return done
         except KeyInFlight:
             raise
+        except TooManyAtOnce:
+            return self._wait(event, file)
         except (InvalidRequest, LineFailed) as error:
             self._reject(file, tenant, error, clock())
             return Taken(file.batch_id, tenant.id if tenant else None, refused=1, error=error.code)

@@ -5,50 +5,26 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from broker.clock import new_job_id
-from broker.errors import BrokerError, BudgetExceeded
+from broker.errors import BrokerError, BudgetExceeded, TooManyAtOnce
 from broker.jobs import idempotency, repeats
 from broker.jobs.fields import Task
 from broker.jobs.head import Head, Status, record_until
+from broker.jobs.holding import Holding, Prepared
 from broker.jobs.reconciling import UNSENT_MS
 from broker.jobs.request import JobRequest, stored_form, times
-from broker.jobs.store import REQUEST, TOKENS, Jobs, Payloads, Queue
+from broker.jobs.store import REQUEST, Jobs, Payloads, Queue
 from broker.storage import ConditionFailed, Contended, Database, Put, Update
-from broker.tenants import ledger
-from broker.tenants.budgets import TRIES, Budgets
+from broker.tenants.budgets import TRIES, Budgets, Crossed
 from broker.tenants.limiting import Limits, Taken
 from broker.tenants.limits import Limit
+from broker.tenants.rules import Subject, UsedUp
 
 POLICIES = "policies"
 """In a document that is to be prepared: the guardrail policies that it came with. No request has such a field."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """The worst case of a job in nano-dollars, which is its limit, and what is held of it in which buckets."""
-
-    limit: int = 0
-    buckets: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A request as it is kept (its prompt filled), and what is held for it."""
-
-    document: dict[str, Any]
-    hold: Hold
-    timeout_s: int | None = None
-    """The time budget of a request that names none, where the usual one is too short."""
-    tokens: dict[str, int] = field(default_factory=dict)
-    """The document's, for each family of tokenizers that was asked: counted once, and kept beside it."""
-    most_tokens: int = 0
-    """What it counts as where tokens are limited: the document's, and the most that its answer may have."""
-    policies: tuple[str, ...] = ()
-    """The guardrail policies that its prompt and its route name."""
-
-    @property
-    def kept(self) -> dict[str, Any]:
-        """What is stored of it."""
-        return self.document | ({TOKENS: self.tokens} if self.tokens else {})
+LEAVE_NOTHING = (BudgetExceeded, TooManyAtOnce, Contended)
+"""What refuses a request after it was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +50,12 @@ class Caller:
     """Of such a request, what was made of it when it was prepared first, and no client can say."""
     limits: Callable[[], Sequence[Limit]] = tuple
     """Those that hold for what comes this way; not asked for a repeat."""
+    key: str = ""
+    """The id of the API key."""
+    queued_jobs: int | None = None
+    """How many jobs by this key may not have ended."""
+    user: str = ""
+    """Which of the caller's own users it is for, where the caller is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +132,7 @@ class Accept:
         if key is None:
             try:
                 return self._make(job_id, request, document, caller, now)
-            except (BudgetExceeded, Contended):
+            except LEAVE_NOTHING:
                 if mine:
                     self._drop(job_id, request, caller, now)
                 raise
@@ -169,7 +151,7 @@ class Accept:
             made = self._make(held.job_id, request, document, caller, now)
         except (BrokerError, Contended) as error:
             alone = idempotency.free(self._database, held, job_id) and mine
-            if alone and isinstance(error, BudgetExceeded | Contended):  # all else is refused before it is kept
+            if alone and isinstance(error, LEAVE_NOTHING):  # all else is refused before it is kept
                 self._drop(job_id, request, caller, now)
             raise
         idempotency.settle(self._database, held)
@@ -183,7 +165,7 @@ class Accept:
             return Acceptance(there, repeated=True)
         try:  # of two tries of one call that are here at once, one writes the job and both get it
             return self._make(mark.job_id, request, document, caller, now)
-        except (BudgetExceeded, Contended):
+        except LEAVE_NOTHING:
             if mark.is_new and repeats.free(self._database, mark):
                 self._drop(mark.job_id, request, caller, now)
             raise
@@ -198,15 +180,29 @@ class Accept:
     def _make(self, job_id: str, request: JobRequest, document: dict[str, Any], caller: Caller, now: int) -> Acceptance:
         if request.webhook:
             self._check_webhook(request.webhook.url)
-        prepared = self._prepare(caller.tenant, with_policies({**document, **caller.prepared}, caller.policies), now)
-        taken = self._limits.take(caller.tenant, caller.limits(), prepared.most_tokens, now)
-        try:
-            return Acceptance(self._written(job_id, request, prepared, caller, now), repeated=False, taken=taken)
-        except (BrokerError, Contended):
-            self._limits.give_back(taken)
-            raise
+        document = with_policies({**document, **caller.prepared}, caller.policies)
+        used_up, asked = set[str](), request.model
+        while True:
+            prepared = self._prepare(caller.tenant, document, now)
+            holding = Holding.of(
+                prepared, caller.tenant, subject_of(caller, request, asked), caller.queued_jobs, used_up, now
+            )
+            taken = self._limits.take(caller.tenant, caller.limits(), prepared.most_tokens, now)
+            try:
+                head = self._written(job_id, request, prepared, caller, holding, now)
+                return Acceptance(head, repeated=False, taken=taken)
+            except UsedUp as error:
+                self._limits.give_back(taken)
+                used_up.add(error.rule.id)
+                asked = str(error.rule.degrade_to)
+                document = document | {"model": asked}
+            except (BrokerError, Contended):
+                self._limits.give_back(taken)
+                raise
 
-    def _written(self, job_id: str, request: JobRequest, prepared: Prepared, caller: Caller, now: int) -> Head:
+    def _written(
+        self, job_id: str, request: JobRequest, prepared: Prepared, caller: Caller, holding: Holding, now: int
+    ) -> Head:
         budget, within = times(request, prepared.timeout_s)
         deadline = now + within * 1000
         payloads_until = now // 1000 + request.ttl_seconds
@@ -218,7 +214,7 @@ class Accept:
             task=request.task.value,
             status=Status.QUEUED,
             lane=request.priority.value,
-            asked=request.model,
+            asked=holding.asked,
             created_at=now,
             deadline_at=deadline,
             due_at=min(now + UNSENT_MS, deadline),
@@ -232,8 +228,10 @@ class Accept:
             retry_of=caller.retry_of,
             webhook=tuple(request.webhook.events) if request.webhook else (),
             quiet=self._is_quiet(request, caller.door) or None,
-            limit=prepared.hold.limit,
-            holds=dict(prepared.hold.buckets),
+            cloud_events=prepared.cloud_events or None,
+            limit=holding.limit,
+            holds=dict(holding.wanted),
+            groups=dict(holding.groups),
             prompt=prepared.document.get("prompt_used"),
             policies=prepared.policies,
             conversation=request.conversation_id if request.task is Task.CHAT else None,
@@ -245,7 +243,7 @@ class Accept:
         if request.metadata or asked:
             self._jobs.note(head, "ASKED", {**asked, "metadata": request.metadata})
         try:
-            head = self._create_with(head, prepared.hold)
+            head = self._create_with(head, holding)
         except (ConditionFailed, Contended):
             # A crashed first try got this far, or this one: its reply was lost, and the client's repeat failed on it.
             there = self._jobs.find(job_id)
@@ -264,35 +262,36 @@ class Accept:
     def _is_quiet(self, request: JobRequest, door: str) -> bool:
         return door in self._quiet_doors if request.bus_events is None else not request.bus_events
 
-    def _create_with(self, head: Head, hold: Hold) -> Head:
-        """Write the head and its holds; gives it as written, with the slice of the tenant's budget that it holds from.
+    def _create_with(self, head: Head, holding: Holding) -> Head:
+        """Write the head and its holds; gives it as written, with the slices that it holds from.
 
         Raises:
             ConditionFailed: the job exists.
-            BudgetExceeded: a bucket does not cover it.
-            Contended: others were at the tenant's budget all the time.
+            BudgetExceeded: and its kin: a bucket does not cover it.
+            Contended: others were at one of them all the time.
         """
-        period = ledger.period_of(head.created_at)
-        others = dict(hold.buckets)
-        own = others.pop(ledger.bucket_of(head.tenant, period), 0)
-        beside = [ledger.hold(bucket, amount) for bucket, amount in others.items()]
+        if not holding.wanted:
+            self._jobs.create(head)
+            return head
         made = head
 
-        def write(name: str, writes: Sequence[Put | Update]) -> None:
+        def write(names: Mapping[str, str], writes: Sequence[Put | Update], crossed: Crossed) -> None:
             nonlocal made
-            made = replace(head, holds={name: own, **others})
-            self._jobs.create(made, *writes, *beside, tries=TRIES)
+            holds = {names[bucket]: amount for bucket, amount in holding.wanted.items()}
+            told = {bucket: holding.percent(bucket, number) for bucket, number in crossed}
+            made = replace(head, holds=holds, crossed=told)
+            self._jobs.create(made, *writes, tries=TRIES)
 
-        try:
-            if own:
-                self._budgets.hold(head.tenant, period, own, head.id, write)
-            else:
-                self._jobs.create(head, *beside)
-        except ConditionFailed as error:
-            if 0 in error.failed:
-                raise
-            raise ledger.exceeded(ledger.standing(self._database, head.tenant, period), own) from None
+        holding.open(self._budgets)
+        self._budgets.hold_all(holding.wanted, head.id, write, holding.refusals, holding.marks)
         return made
+
+
+def subject_of(caller: Caller, request: JobRequest, asked: str) -> Subject:
+    """What budgets go by, of one request, which asks for a model or has another one asked."""
+    batch = caller.batch if caller.row is not None else None
+    who = caller.key, caller.principal, caller.user
+    return Subject(*who, model=asked, batch=batch or "", tags=request.metadata)
 
 
 def with_policies(document: dict[str, Any], policies: Sequence[str]) -> dict[str, Any]:

@@ -31,7 +31,15 @@ def clock_of(head: Head, fence: Fence, now: int) -> int:
 
 
 def start_call(
-    head: Head, fence: Fence, *, model: str, reserve: int, now: int, lease_ms: int, version: int | None = None
+    head: Head,
+    fence: Fence,
+    *,
+    model: str,
+    reserve: int,
+    now: int,
+    lease_ms: int,
+    version: int | None = None,
+    credential: str | None = None,
 ) -> tuple[Head, str]:
     """Record a provider call before it is made, and extend the lease over it.
 
@@ -45,8 +53,8 @@ def start_call(
     head = owned(head, fence)
     if head.limit and head.spent + head.reserved + reserve > head.limit:
         raise BudgetExceeded("The job's limit does not cover another call.", code="max_cost_reached")
-    key = f"{fence.run}.{len(head.calls) + 1}"
-    made = calls.settled({}, {"model": model, "version": version, "reserved": reserve})
+    key = f"{fence.run}.{head.calls_made + 1}"
+    made = calls.settled({}, {"model": model, "version": version, "reserved": reserve, "credential": credential})
     lease = max(head.lease_until or 0, now + lease_ms)
     after = {**head.calls, key: made}
     since = clock_of(head, fence, now)

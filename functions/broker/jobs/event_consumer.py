@@ -1,7 +1,9 @@
 """Taking events in: `InferenceRequested` from other systems becomes a job, or is rejected with the reason."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from broker import json_text
@@ -9,7 +11,17 @@ from broker.clock import uuid7_hex
 from broker.envelope import envelope
 from broker.errors import InvalidRequest, KeyInFlight
 from broker.jobs.accepting import Accept, Acceptance, Caller
+from broker.jobs.cloud_events import is_cloud_event, open_cloud_event
+from broker.jobs.head import RECORD_S
 from broker.jobs.request import parse_request
+
+KNOWN_MS = RECORD_S * 1000
+"""How long an event that comes again gives the job that it gave: as long as a job's record is kept at least, and its
+message may lie in dead letters."""
+
+
+LONGEST_NAME = 256
+"""Characters of an event's source (EventBridge API reference, `PutEventsRequestEntry`); id and account have less."""
 
 
 class Rejections(Protocol):
@@ -66,12 +78,17 @@ class EventConsumer:
         try:
             event = _parse(body)
             tenant = self.tenant_of(event["account"], event["source"])
-            if isinstance(event["detail"], Mapping) and "document" in event["detail"]:
-                self.take_document(event["detail"], tenant, event["id"], f"event:{event['source']}")
+            _check_replay(event, now)
+            detail, known_by = event["detail"], event["id"]
+            if is_cloud_event(detail):
+                detail, known_by = open_cloud_event(detail)
+            principal = f"event:{event['source']}"
+            if isinstance(detail, Mapping) and "document" in detail:
+                self.take_document(detail, tenant, known_by, principal)
                 return tenant
-            request = parse_request(event["detail"])
-            caller = Caller(tenant, f"event:{event['source']}", "event", event["id"])
-            return self.accept(request, caller, now, key=f"event:{event['id']}")
+            request = parse_request(detail)
+            caller = Caller(tenant, principal, "event", event["id"], user=request.end_user or "")
+            return self.accept(request, caller, now, key=f"event:{known_by}", keep_ms=KNOWN_MS)
         except KeyInFlight:
             raise
         except InvalidRequest as error:
@@ -86,6 +103,27 @@ class EventConsumer:
         self.tell("RequestRejected", envelope(f"evt_{cause}_rejected", cause, None, now, data))
 
 
+def _check_replay(event: Mapping[str, Any], now: int) -> None:
+    """Refuse a replay of an archive whose event may have become a job that nobody remembers.
+
+    EventBridge gives the replay's name with each event, which has the id and the time that it had.
+    Source: EventBridge user guide, "Replaying archived events".
+
+    Raises:
+        InvalidRequest: it is too old.
+    """
+    if "replay-name" not in event:
+        return
+    try:
+        at = datetime.fromisoformat(event["time"])
+        age_ms = now - at.timestamp() * 1000
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise InvalidRequest("A replayed event needs its time.", code="invalid_event", param="time") from None
+    if age_ms >= KNOWN_MS:
+        message = "The event was replayed after more than 14 days; whether it became a job is not known any more."
+        raise InvalidRequest(message, code="replayed_too_late", param="replay-name")
+
+
 def _parse(body: str) -> dict[str, Any]:
     event = json_text.read(body)
     if not isinstance(event, dict):
@@ -93,4 +131,11 @@ def _parse(body: str) -> dict[str, Any]:
     for name in ("id", "account", "source", "detail"):
         if name not in event:
             raise InvalidRequest(f"The event has no {name}.", code="invalid_event", param=name)
+        if name != "detail" and not _is_name(event[name]):
+            raise InvalidRequest(f"{name}: it is none that EventBridge gives.", code="invalid_event", param=name)
     return event
+
+
+def _is_name(value: Any) -> bool:
+    """Whether it may be an id, an account or a source: nothing else is told again, or looked up."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and not re.search("[\ud800-\udfff]", value)

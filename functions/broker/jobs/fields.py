@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, Tag, model_validator
 
 from broker.jobs.exact import Exact
-from broker.jobs.field_errors import Spelled, few, here, one_of
+from broker.jobs.field_errors import Spelled, at, few, here, one_of
 from broker.jobs.head import HELD_EVENT
 from broker.jobs.messages import MOST_MESSAGES, MOST_TOOLS, Message, Tool, ToolChoice, check_tools
+from broker.jobs.prompt_caching import check_marks
 from broker.json_text import MAX_BODY_BYTES
 
 MOST_FIELDS = 100
@@ -177,6 +178,7 @@ class Input(Strict):
         check_tools(self.tools or (), self.tool_choice)
         if not self.tools:
             self.tool_choice = None  # to choose freely, or none, of no tools at all
+        check_marks(self)
         return self
 
 
@@ -213,6 +215,17 @@ class Routing(Strict):
     max_cost_usd: float | None = Field(default=None, gt=0, le=1000)
 
 
+class Reasoning(Strict):
+    """How much a model thinks before it answers; the model has to have the capability `reasoning`, unless it is off."""
+
+    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    """The nearest that the model knows; `none` is off."""
+    max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Of the answer's, those that are for thinking; beside an effort, what it is measured by where that can be."""
+    summary: Literal["auto", "concise", "detailed"] | None = None
+    """That what was thought is told, as far as the model's provider tells it."""
+
+
 class Parameters(Strict):
     """What models commonly take; a provider passes on what its model knows."""
 
@@ -221,6 +234,14 @@ class Parameters(Strict):
     max_output_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
     stop: list[str] | None = Field(default=None, max_length=4)
     seed: int | None = None
+    reasoning: Reasoning | None = None
+
+    @model_validator(mode="after")
+    def _leaves_room_for_an_answer(self) -> Self:
+        thinks, whole = self.reasoning and self.reasoning.max_tokens, self.max_output_tokens
+        if thinks and whole and thinks >= whole:
+            raise at("parameters.reasoning.max_tokens", "it has to be less than max_output_tokens")
+        return self
 
 
 class CacheMode(StrEnum):
@@ -250,9 +271,14 @@ class Strategy(StrEnum):
 
 
 class Context(Strict):
-    """How to keep within the context window."""
+    """How to keep within the context window, and what other jobs may have of this one's."""
 
     strategy: Strategy = Strategy.ERROR
+    instructions: int | None = Field(default=None, ge=0, le=MOST_MESSAGES)
+    """How many of the first messages are instructions for this job alone, of those with the role `system` or
+    `developer`: all of them, unless it is said. A job that goes on from this one has the others before its own."""
+    continuable: bool = True
+    """Whether a job may go on from this one."""
 
 
 WebhookEvent = Annotated[

@@ -15,6 +15,7 @@ from broker.errors import Conflict
 from broker.jobs import calls
 from broker.jobs.calls import Facts
 from broker.storage import Item
+from broker.tenants.ledger import counts_jobs
 
 BULK = "bulk"
 """The lane of what nobody waits for."""
@@ -137,10 +138,17 @@ class Head:
     """The event types that the job's webhook wants; empty where it has none."""
     quiet: bool | None = None
     """True where the bus is not told of it."""
+    cloud_events: bool | None = None
+    """True where the bus is told of it by CloudEvents, for its tenant wanted them when it was accepted."""
     limit: int = 0
     """Nano-dollars that the job may spend at most; 0 for no limit."""
     holds: dict[str, int] = field(default_factory=dict)
-    """Nano-dollars that are held for it, by the bucket that they are held in (`tenants.ledger.bucket_of`)."""
+    """Nano-dollars that are held for it, by the bucket that they are held in (`tenants.ledger.bucket_of`); of buckets
+    that count jobs, one."""
+    crossed: dict[str, int] = field(default_factory=dict)
+    """Budgets whose thresholds were passed with it: by bucket, the percent (`tenants.rules`)."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """By what its usage is counted, where its tenant wants that (`tenants.usage`)."""
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Provider calls by `run.number`, as `jobs.calls` keeps them."""
     route: str | None = None
@@ -208,6 +216,11 @@ class Head:
         return sum(call["c"] for call in self.calls.values() if "c" in call)
 
     @property
+    def calls_made(self) -> int:
+        """How many calls were begun, those included that are kept together."""
+        return calls.made(self.calls)
+
+    @property
     def is_over(self) -> bool:
         """True where it has ended."""
         return self.status.terminal
@@ -249,9 +262,11 @@ class Head:
     def refunds(self) -> dict[str, int]:
         """Nano-dollars to give back to each bucket when the job has ended: what was held and can no longer be spent.
 
-        Negative where calls cost more than was held for them; the bucket then pays the difference.
+        Negative where calls cost more than was held for them; the bucket then pays the difference. What was held of a
+        bucket that counts jobs comes back whole.
         """
-        return {bucket: held - self.spent - self.reserved for bucket, held in self.holds.items()}
+        used = self.spent + self.reserved
+        return {bucket: held if counts_jobs(bucket) else held - used for bucket, held in self.holds.items()}
 
     @property
     def event_id(self) -> str:

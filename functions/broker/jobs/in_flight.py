@@ -23,14 +23,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from broker.jobs.account_limit import LIMIT, PK
 from broker.jobs.calls import goes_on
 from broker.jobs.dispatching import size_of
 from broker.jobs.head import BULK, Head, Status, job_pk
 from broker.jobs.pacing import Charge, Pace
 from broker.jobs.transitions import START_LEASE_MS
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
-
-PK, LIMIT = "IN_FLIGHT", "LIMIT"
 
 LOOK_MS, FORGET_MS = 1_000, 100
 """A process looks no more often; and while it has left no job, at its own jobs."""

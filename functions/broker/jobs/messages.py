@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator,
 from broker.errors import InvalidRequest
 from broker.jobs.exact import Exact
 from broker.jobs.field_errors import Spelled, at, here, one_of
+from broker.jobs.prompt_caching import CacheControl
 from broker.json_schema.checking import check_places
 
 MOST_MESSAGES = 2000
@@ -39,7 +40,13 @@ FunctionName = Annotated[
 CallId = Annotated[str, Field(min_length=1, max_length=512)]
 
 
-class TextPart(Open):
+class Markable(Open):
+    """What a mark of a prompt cache may stand in: all up to its end is to be kept."""
+
+    cache_control: CacheControl | None = None
+
+
+class TextPart(Markable):
     """A text."""
 
     type: Literal["text"]
@@ -71,7 +78,7 @@ def _text_or_object(value: Any) -> str:
     return "<text>" if isinstance(value, str) else "<object>"
 
 
-class PicturePart(Open):
+class PicturePart(Markable):
     """A picture."""
 
     type: Literal["image_url"]
@@ -80,7 +87,7 @@ class PicturePart(Open):
     ]
 
 
-class OtherPart(Open):
+class OtherPart(Markable):
     """What only some models take (`input_audio`, `file`): their adapter passes it on."""
 
     type: Annotated[str, Field(min_length=1, max_length=64, json_schema_extra={"not": {"enum": ["text", "image_url"]}})]
@@ -120,7 +127,7 @@ def _says_something(content: str | list[Any]) -> str | list[Any]:
     return content
 
 
-class SystemMessage(Open):
+class SystemMessage(Markable):
     """Instructions."""
 
     role: Literal["system", "developer"]
@@ -128,7 +135,7 @@ class SystemMessage(Open):
     name: Name | None = None
 
 
-class UserMessage(Open):
+class UserMessage(Markable):
     """What a user says."""
 
     role: Literal["user"]
@@ -144,7 +151,7 @@ class CalledFunction(Open):
     """JSON, as a text."""
 
 
-class ToolCall(Open):
+class ToolCall(Markable):
     """A call that the model made. `extra_content` and whatever else came with it goes back to the model."""
 
     id: CallId
@@ -152,7 +159,14 @@ class ToolCall(Open):
     function: CalledFunction
 
 
-class AssistantMessage(Open):
+class Thought(Open):
+    """What a model thought before it said something; its provider takes it back as it came, by the seal."""
+
+    text: str
+    seal: Annotated[str, Field(max_length=2_000_000)] | None = None
+
+
+class AssistantMessage(Markable):
     """What a model said; all that an answer held may be sent back."""
 
     role: Literal["assistant"]
@@ -160,11 +174,12 @@ class AssistantMessage(Open):
     name: Name | None = None
     refusal: str | None = None
     tool_calls: Annotated[list[ToolCall], Field(max_length=MOST_CALLS, fail_fast=True)] | None = None
+    reasoning: Annotated[list[Thought], Field(max_length=MOST_CALLS, fail_fast=True)] | None = None
     function_call: None = None
     """OpenAI's form before `tool_calls`; clients still send it as null."""
 
 
-class ToolMessage(Open):
+class ToolMessage(Markable):
     """What a tool gave."""
 
     role: Literal["tool"]
@@ -201,7 +216,7 @@ class Function(Open):
     strict: bool | None = None
 
 
-class Tool(Open):
+class Tool(Markable):
     """A tool: a function of the client's."""
 
     type: Literal["function"]

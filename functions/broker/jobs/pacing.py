@@ -20,6 +20,7 @@ from broker.consequences import SUCCEEDED
 from broker.errors import Throttled
 from broker.jobs import rates
 from broker.jobs.blame import Blame
+from broker.jobs.calls import OF_KEY
 from broker.jobs.fair_share import FairShare
 from broker.jobs.flows import AHEAD_MS, Flow
 from broker.jobs.head import BULK, Head
@@ -147,7 +148,7 @@ class Pace:
         self.kinds.went_to(kind, answered[-1] if answered else asked[0]["m"], answered=bool(answered))
         for model in {call["m"] for call in asked}:
             mine = [call for call in asked if call["m"] == model]
-            refused = [call for call in mine if call.get("o") == Throttled.__name__]
+            refused = _refused(mine)
             if flow := self.flows.get(model):
                 before = flow.met.get(job_id)
                 pause = max((call.get("t", 0) * 1000 for call in refused), default=0)
@@ -156,7 +157,7 @@ class Pace:
                     self._doubtful.add(model)
                     flow.refused(now)
                 self._blame.count(model, kind[0], started_at, before, refused=bool(refused))
-                flow.read_limits(mine, now)
+                flow.read_limits([call for call in mine if OF_KEY not in call], now)
 
     def ended(self, charge: Charge, head: Item | None, now: int) -> None:
         """A job has ended: what it took counts in place of what had been expected.
@@ -288,3 +289,12 @@ def _is_believed(flow: Flow, now: int) -> bool:
 
 def _is_over(flow: Flow, now: int) -> bool:
     return now - flow.used_at >= (FORGET_MS if flow.decision.learnt else FORGET_UNLEARNT_MS)
+
+
+def _refused(mine: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of a job's calls of one model that were refused for its rate.
+
+    Where a model has several keys, one that has had what it may is not the model, as long as another is asked.
+    """
+    refused = [call for call in mine if call.get("o") == Throttled.__name__]
+    return [] if OF_KEY in mine[-1] and mine[-1].get("o") != Throttled.__name__ else refused

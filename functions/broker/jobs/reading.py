@@ -69,6 +69,9 @@ def view(
         "usage": {
             "input_tokens": head.usage.get("input_tokens", 0),
             "output_tokens": head.usage.get("output_tokens", 0),
+            "reasoning_tokens": head.usage.get("reasoning_tokens", 0),
+            "cached_tokens": head.usage.get("cached_tokens", 0),
+            "cache_write_tokens": head.usage.get("cache_write_tokens", 0),
             "cost_usd": usd(head.spent),
         },
         "attempts": [_attempt(key, call) for key, call in in_order(head)],
@@ -162,10 +165,16 @@ def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
         "error": known.get("error"),
         "latency_ms": known.get("latency_ms"),
         "cost_usd": usd(known.get("cost", known["reserved"])),
+        "reasoning_tokens": known.get("reasoning_tokens", 0),
+        "cached_tokens": known.get("cached_tokens", 0),
+        "cache_write_tokens": known.get("cache_write_tokens", 0),
         "paid": known.get("paid", calls.UNKNOWN),
         "model_version": known.get("version"),
         "operation": known.get("operation", "answer"),
         "prompt": known.get("prompt"),
+        "credential": known.get("credential"),
+        "dropped": known.get("dropped", []),
+        "times": known.get("times", 1),
     }
 
 
@@ -224,7 +233,9 @@ def timeline(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
         seen.append((head.waits["since"], "job.waiting", facts))
     for call in (calls.described(each) for each in head.calls.values()):
         if "ended_at" in call:
-            facts = {"model": call["model"], "outcome": call["outcome"], "latency_ms": call.get("latency_ms")}
+            facts = {name: call.get(name) for name in ("model", "outcome", "latency_ms")}
+            if "times" in call:
+                facts |= {"times": call["times"], "since": iso(call["first_ended_at"])}
             seen.append((call["ended_at"], "attempt.ended", facts))
     for name, note in notes.items():
         if name.startswith("REVIEW#"):

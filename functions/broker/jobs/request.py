@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from broker.errors import InvalidRequest
-from broker.jobs.field_errors import NEEDED, at, few, place, words
+from broker.jobs.field_errors import NEEDED, Spelled, at, few, here, place, words
 from broker.jobs.fields import (
     Cache,
     Context,
@@ -22,6 +22,7 @@ from broker.jobs.fields import (
     own_name,
 )
 from broker.jobs.messages import check_results
+from broker.jobs.prompt_caching import PromptCache
 from broker.json_text import check_depth
 
 MOST_WAIT_S = 604_800
@@ -34,6 +35,9 @@ Metadata = Annotated[
     Field(max_length=MOST_METADATA),
     BeforeValidator(lambda given: few(given, MOST_METADATA)),
 ]
+
+OWN_FIELD = "^[A-Za-z][A-Za-z0-9_]{0,63}$"
+"""The name of a provider, or of a field of its own."""
 
 NEEDS: dict[Task, tuple[str, ...]] = {
     **dict.fromkeys(
@@ -49,6 +53,23 @@ NEEDS: dict[Task, tuple[str, ...]] = {
 """The fields of `input` that each task but chat cannot do without."""
 
 MANY_TEXTS = frozenset({Task.EMBED, Task.MODERATE})
+
+MOST_OPTIONS = 16
+
+OwnField = Annotated[str, Spelled(OWN_FIELD, "it has to be the name of a field: up to 64 letters, digits and '_'")]
+
+
+def _few_options(given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    if sum(map(len, given.values())) > MOST_OPTIONS:
+        raise here(f"it has to have {MOST_OPTIONS} fields at most")
+    return given
+
+
+ProviderOptions = Annotated[
+    dict[OwnField, Annotated[dict[OwnField, Any], BeforeValidator(lambda given: few(given, MOST_OPTIONS))]],
+    BeforeValidator(lambda given: few(given, MOST_OPTIONS)),
+    AfterValidator(_few_options),
+]
 
 Parsed = TypeVar("Parsed", bound=Strict)
 
@@ -77,11 +98,19 @@ class JobRequest(Strict):
     parameters: Parameters = Field(default_factory=Parameters)
     output_schema: dict[str, Any] | None = None
     cache: Cache | None = None
+    prompt_cache: PromptCache | None = None
+    """Have the provider keep what it reads, for the next request that begins the same."""
+    provider_options: ProviderOptions | None = None
+    """By provider, fields of its own, of those that operators allow."""
+    on_unsupported: Literal["refuse", "drop_and_tell"] = "drop_and_tell"
+    """What becomes of a field that one candidate takes and the next does not: that one is not asked, or without it."""
     coalesce: bool = False
     """Share one provider call with identical jobs that are under way."""
     context: Context = Field(default_factory=Context)
     conversation_id: Annotated[str, own_name(1, 128)] | None = None
     """The turns of this conversation that are kept come before the request's own, and its turns are kept."""
+    previous_job_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    """An ended job of the tenant's that this one goes on from: what was asked and answered up to it comes first."""
     webhook: Webhook | None = None
     bus_events: bool | None = None
     """Tell the event bus of this job, or do not; unless said, as the stack was deployed."""
@@ -92,6 +121,8 @@ class JobRequest(Strict):
     """The time budget of the work itself, once it runs; it decides the size of the workflow."""
     ttl_seconds: int = Field(default=604_800, ge=60, le=31_536_000)
     """How long request and result are kept after acceptance."""
+    end_user: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """Which of the caller's own users it is for: budgets of the tenant may go by it. Needs the scope `users:name`."""
     metadata: Metadata = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -99,13 +130,22 @@ class JobRequest(Strict):
         if self.task is Task.CHAT:
             if self.input.messages is None and not self.input.text and self.prompt is None:
                 raise at("input", "input.messages, input.text or prompt is needed")
-            check_results(self.input.messages or (), goes_on=self.conversation_id is not None)
+            if self.conversation_id is not None and self.previous_job_id is not None:
+                raise at("previous_job_id", "a job goes on from another one or in a conversation, not both")
+            goes_on = self.conversation_id is not None or self.previous_job_id is not None
+            check_results(self.input.messages or (), goes_on=goes_on)
             return self
+        if self.previous_job_id is not None:
+            raise at("previous_job_id", f"jobs go on in chats, not in {self.task}")
         for name in NEEDS[self.task]:
             if not getattr(self.input, name):
                 raise at(f"input.{name}", f"{NEEDED} for {self.task}")
         if self.task is Task.MODERATE:
             self._has_one_thing_to_judge()
+        if self.provider_options:
+            raise at("provider_options", f"they are for chats, not for {self.task}")
+        if self.prompt_cache is not None:
+            raise at("prompt_cache", f"it is for chats, not for {self.task}")
         if self.prompt is not None:
             raise at("prompt", f"prompts are for chats, not for {self.task}")
         if self.task not in MANY_TEXTS and isinstance(self.input.text, list):

@@ -14,6 +14,7 @@ from typing import Any
 
 from broker.errors import Conflict
 from broker.guardrails.policy import Stage
+from broker.jobs import calls
 from broker.jobs.calls import Facts
 from broker.jobs.head import HELD, Head, Status
 from broker.jobs.reconciling import UNSENT_MS
@@ -96,7 +97,7 @@ def turn_down(head: Head, *, message: str, facts: Facts | None, now: int) -> Hea
     review = head.review
     error = {"type": "blocked", "code": f"blocked_{review['stage']}", "message": message, "source": REVIEW}
     known: Mapping[str, Any] = facts or review.get("facts", {})
-    usage = {name: known[name] for name in ("input_tokens", "output_tokens") if name in known}
+    usage = {name: known[name] for name in calls.USAGE if name in known}
     ends = {review["output"].removeprefix("OUTPUT#"): facts} if facts else {}
     return finish(head, Outcome(Status.BLOCKED, known.get("model"), None, usage, error), now=now, ends=ends)
 

@@ -158,6 +158,12 @@ class Jobs:
         found = (self._database.get("jobs", item["pk"], "HEAD") for item in page.items)
         return [Head.from_item(item) for item in found if item], page.cursor
 
+    def standing(self, head: Head, now: int) -> dict[str, Any] | None:
+        """Where a queued job stands (`queueing.standing`)."""
+        from broker.jobs.queueing import standing  # few ask
+
+        return standing(self._database, head, now)
+
     def notes(self, job_id: str, prefix: str = "") -> dict[str, Item]:
         """The small items beside the head, by name: `ROUTE#1`, `DELIVERY#…`, `ASKED` and so on."""
         return _notes(self._database.query("jobs", job_pk(job_id), f"NOTE#{prefix}"))
@@ -173,6 +179,16 @@ class Jobs:
         if head is None:
             return None
         return Look(head, _notes(found), next((item for item in found if item["sk"] == head.output), None))
+
+    def erased(self, job_ids: Sequence[str]) -> set[str]:
+        """Which of these jobs were erased; what the last second did may not be seen.
+
+        Raises:
+            Unread: the tables are busy.
+        """
+        names = {job_pk(job_id): job_id for job_id in job_ids}
+        found = self._database.get_many("jobs", [(pk, f"NOTE#{ERASED}") for pk in names]) if names else []
+        return {names[item["pk"]] for item in found}
 
     def around(self, head: Head) -> tuple[dict[str, Item], Item | None]:
         """All its notes, and the item of its output for `Payloads.load`, by one read."""

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from broker.errors import Conflict, NotCancelable, Throttled
-from broker.jobs.calls import Facts
+from broker.errors import Conflict, CredentialRejected, NotCancelable, Throttled
+from broker.jobs.calls import OF_KEY, Facts, together
 from broker.jobs.head import BULK, Head, Status
 
 LAST_CHANCE_MS = 90_000
@@ -33,9 +33,8 @@ it has ended; and as a circuit cools for longer each time, they may come later e
 Reason = Literal["circuits", "capacity", "moderation", "rate"]
 """Why a job goes back to its queue."""
 
-MOST_REFUSED = 6
-"""Calls that a job is refused for a rate limit until it ends with that: one that is by itself more than a minute's
-tokens is always refused."""
+MOST_KEPT = 16
+"""Entries of calls for which a head has room, where those that failed alike are one (`calls.together`)."""
 
 START_LEASE_MS = 90_000
 """From the claim to the first provider call, which extends the lease by its own timeout."""
@@ -148,8 +147,10 @@ def is_unfinished(head: Head, run: int, *, answered: bool) -> bool:
 def is_refused(head: Head, run: int) -> bool:
     """True where a job of the bulk lane asked models that took no call more, at no cost, and may ask again later."""
     asked = [call for call in head.calls_of(run).values() if "w" not in call]
-    refused = [call for call in head.calls.values() if call.get("o") == Throttled.__name__ and not call["c"]]
-    return head.lane == BULK and bool(asked) and all(call in refused for call in asked) and len(refused) < MOST_REFUSED
+    rejected = [call for call in asked if OF_KEY in call and call.get("o") == CredentialRejected.__name__]
+    rest = [call for call in asked if call not in rejected]  # the model has other keys than those
+    refused = all(call.get("o") == Throttled.__name__ and not call["c"] for call in rest)
+    return head.lane == BULK and bool(rest) and refused and len(together(head.calls, run)) < MOST_KEPT
 
 
 def put_back(
@@ -202,6 +203,7 @@ def _queued_until(head: Head, until: int, reason: Reason, now: int, chance: floa
         claimed_by=None,
         lease_until=None,
         nudges=0,
+        calls=together(head.calls, head.run),
         waits={"since": since, "times": times + 1, **({} if reason == "circuits" else {reason: 1})},
         due_at=min(until + later, last, head.deadline_at),
     )

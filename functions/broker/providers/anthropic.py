@@ -6,14 +6,18 @@ takes no OpenAI forms, so messages and tools are rewritten both ways. What it ca
 JSON to a schema comes by its output format where the schema is closed, by a forced tool where it is another object and
 the request has no tools of its own, and by instruction else. Options of a model: `structured: "tool"` for models that
 are older than the output format, `version` of the API, `links: true` where an endpoint of one's own fetches `https`
-pictures, `caller: true` where it may be told whose call it is (`metadata.user_id`), and those of `wire.abilities`.
+pictures, `caller: true` where it may be told whose call it is (`metadata.user_id`), those of `wire.abilities`, and
+those of `wire.reasoning`.
 """
 
 import json
 from typing import Any
 
+from broker.cached_input import CachedInput
 from broker.errors import Refused
+from broker.prompt_marks import MARK, SHORT
 from broker.providers.openai.format import is_closed
+from broker.providers.wire import anthropic_thinking as thinking
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
 from broker.providers.wire.abilities import cannot
@@ -23,7 +27,10 @@ from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
+from broker.providers.wire.marks import of_part, settled, wish
+from broker.providers.wire.own_fields import beside
 from broker.providers.wire.picture_parts import Link, encoded
+from broker.providers.wire.reasoning import Thinking
 from broker.providers.wire.structured import loads
 from broker.providers.wire.tools import NAMED
 from broker.providers.wire.wrapping import is_plain
@@ -61,8 +68,10 @@ class Anthropic:
 
 
 def _chat(call: Call) -> Answer:
+    call = thinking.fitted(call)
     history = prepare(call, ANTHROPIC, links=_is_own(call) or call.options.get("links") is True)
     asked, forced = _request(call, history)
+    asked = beside(asked, call.extra)
     headers = exchange.headers(call, "x-api-key", "{}")
     headers["anthropic-version"] = str(call.options.get("version", VERSION))
     url = f"{exchange.base_url(call, BASE_URL)}/messages"
@@ -77,17 +86,21 @@ def _request(call: Call, history: History) -> tuple[Json, bool]:
     asked |= chats.parameters(call, PARAMETERS)
     if "temperature" in asked:
         asked["temperature"] = min(asked["temperature"], HOTTEST)
-    tools = [each.function("input_schema") for each in history.toolbox.tools]
+    if thought := thinking.asked(call, history):
+        asked |= thought
+        thinking.without_heat(asked, "temperature", "top_p")
+    tools = [_kept(each.function("input_schema"), each.mark) for each in history.toolbox.tools]
     choice = history.toolbox.choice
     how = _how(call, bool(tools))
     if how == "format":
-        asked["output_config"] = {"format": {"type": "json_schema", "schema": call.output_schema}}
+        form = {"type": "json_schema", "schema": call.output_schema}
+        asked["output_config"] = asked.get("output_config", {}) | {"format": form}
     elif how == "tool":
         tools = [{"name": ANSWER_TOOL, "description": "Gives the answer.", "input_schema": call.output_schema}]
         choice = (NAMED, ANSWER_TOOL)
     said = chats.instruction(call, natively=how != "words")
     if system := [*history.system, *([said] if said else [])]:
-        asked["system"] = [_block(each) for each in system]
+        asked["system"] = [_kept(_block(each), of_part(each)) for each in system]
     if tools:
         asked["tools"] = tools
         if choice:
@@ -95,7 +108,32 @@ def _request(call: Call, history: History) -> tuple[Json, bool]:
             asked["tool_choice"] = CHOICES.get(word) or {"type": "tool", "name": name}
     if call.caller and (_is_own(call) or call.options.get("caller") is True):
         asked["metadata"] = {"user_id": call.caller["tenant"]}
+    _mark(call, asked)
     return asked, how == "tool"
+
+
+def _mark(call: Call, asked: Json) -> None:
+    """Mark what a call wishes to be kept, and leave no mark that the service does not take."""
+    turns = [turn["content"] for turn in asked["messages"]]
+    blocks = [block for content in turns for block in content]
+    before = [*asked.get("tools", ()), *asked.get("system", ())]
+    if ttl := wish(call):
+        if before and not any(MARK in each for each in [*before, *blocks]):
+            _kept(before[-1], ttl)
+        if MARK not in blocks[-1]:
+            _kept(blocks[-1], ttl)
+    holders = [each for each in [*before, *blocks] if MARK in each]
+    marks = [str(each.pop(MARK).get("ttl", SHORT)) for each in holders]
+    for each, mark in zip(holders, settled(marks), strict=True):
+        if not cannot(call.options, "prompt_cache"):
+            _kept(each, mark)
+
+
+def _kept(block: Json, mark: str) -> Json:
+    """A block with a mark, where there is one."""
+    if mark:
+        block[MARK] = {"type": "ephemeral"} | ({"ttl": mark} if mark != SHORT else {})
+    return block
 
 
 def _how(call: Call, has_tools: bool) -> str:
@@ -115,12 +153,14 @@ def _is_own(call: Call) -> bool:
 
 
 def _turn(turn: Spoken) -> Json:
-    content: list[Json] = []
+    content: list[Json] = thinking.sent_back(turn)
     for result in turn.results:
         blocks = [_block(each) for each in result.parts]
-        content.append({"type": "tool_result", "tool_use_id": result.id, "content": blocks})
-    content += [_block(each) for each in turn.parts]
-    content += [{"type": "tool_use", "id": use.id, "name": use.name, "input": use.arguments} for use in turn.uses]
+        content.append(_kept({"type": "tool_result", "tool_use_id": result.id, "content": blocks}, result.mark))
+    content += [_kept(_block(each), of_part(each)) for each in turn.parts]
+    for use in turn.uses:
+        used = {"type": "tool_use", "id": use.id, "name": use.name, "input": use.arguments}
+        content.append(_kept(used, use.mark))
     return {"role": turn.role, "content": content}
 
 
@@ -136,9 +176,9 @@ def _block(part: Part) -> Json:
 
 def _answer(call: Call, reply: ProviderReply, forced: bool, history: History) -> Answer:
     usage = field(reply.body, "usage")
-    tokens = (_read(usage), exchange.counted(field(usage, "output_tokens")))
+    tokens, cached = (_read(usage), exchange.counted(field(usage, "output_tokens"))), _cached(usage)
     finish = FINISHES.get(str(field(reply.body, "stop_reason")), "stop")
-    with exchange.charged(tokens):
+    with exchange.charged(tokens, cached):
         if field(reply.body, "stop_reason") == "refusal":
             raise Refused("The model refused to answer.", code="model_refused", maybe_paid=True)
         blocks = field(reply.body, "content")
@@ -151,7 +191,10 @@ def _answer(call: Call, reply: ProviderReply, forced: bool, history: History) ->
             finish = "stop" if finish == "tool_calls" else finish
     calls = [{"id": each.get("id"), "name": each.get("name"), "arguments": each.get("input")} for each in uses]
     facts, calls = exchange.facts(reply, "request-id"), history.toolbox.named(calls, call)
-    return chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts)
+    told = Thinking(thinking.thoughts_of(blocks), thinking.tokens_of(usage))
+    return chats.answer(
+        call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts, cached=cached, thinking=told
+    )
 
 
 def unwrapped(given: Any, schema: Json) -> Any:
@@ -180,6 +223,14 @@ def _read(usage: Any) -> int | None:
     """What was read anew, and what came from or went to the prompt cache."""
     names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
     return exchange.counted(*(field(usage, name) for name in names))
+
+
+def _cached(usage: Any) -> CachedInput:
+    """What came from the prompt cache, and what went there, by how long it stays."""
+    written = exchange.counted(field(usage, "cache_creation_input_tokens")) or 0
+    hour = exchange.counted(field(usage, "cache_creation", "ephemeral_1h_input_tokens")) or 0
+    read = exchange.counted(field(usage, "cache_read_input_tokens")) or 0
+    return CachedInput(read, max(written - hour, 0), min(hour, written))
 
 
 def _dumped(value: Any) -> str:

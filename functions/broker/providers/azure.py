@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from broker.errors import Unavailable
 from broker.providers.openai import format as openai_format
+from broker.providers.openai.provider import prompt_cache
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.dialects import AZURE
@@ -65,5 +66,5 @@ def _service(call: Call) -> openai_format.OpenAIService:
         links=True,
         packs=True,
         dialect=AZURE,
-        more={"user": call.caller["tenant"]} if call.caller else {},
+        more=({"user": call.caller["tenant"]} if call.caller else {}) | prompt_cache(call, not dated),
     )

@@ -20,7 +20,9 @@ from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
+from broker.providers.wire.own_fields import beside
 from broker.providers.wire.picture_parts import Link, data_url
+from broker.providers.wire.reasoning import Thinking, budget_of, thought, wanted
 from broker.providers.wire.several_requests import in_batches
 from broker.providers.wire.tools import NAMED
 from broker.providers.wire.wrapping import is_plain
@@ -61,7 +63,7 @@ def _chat(call: Call) -> Answer:
     links = call.endpoint is None or call.options.get("links") is True
     # In its JSON mode, too, the model has to be told: else it may write blanks without end.
     history = prepare(call, COHERE, links=links, said=chats.instruction(call, natively=False))
-    reply = _post(call, "chat", _request(call, history), call.timeout)
+    reply = _post(call, "chat", beside(_request(call, history), call.extra), call.timeout)
     tokens = (_tokens(reply, "input_tokens"), _tokens(reply, "output_tokens"))
     reason = str(field(reply.body, "finish_reason"))
     with exchange.charged(tokens):
@@ -69,13 +71,15 @@ def _chat(call: Call) -> Answer:
             raise Refused("The model refused to answer.", code="model_refused", maybe_paid=True)
         if reason in FAILURES:
             raise FAILURES[reason]("The model failed while it answered.", code="model_failed", maybe_paid=True)
-        text, calls = _said(field(reply.body, "message"))
+        text, calls, thoughts = _said(field(reply.body, "message"))
     calls, finish = history.toolbox.named(calls, call), FINISHES.get(reason, "stop")
-    answer = chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=_facts(reply))
+    told, facts = Thinking(thoughts), _facts(reply)
+    answer = chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts, thinking=told)
     return history.toolbox.restored(answer)
 
 
-def _said(message: Any) -> tuple[str, list[Json]]:
+def _said(message: Any) -> tuple[str, list[Json], list[Json]]:
+    """A message's text, its calls of tools, and what the model thought before."""
     if not isinstance(message, dict):
         bad("The provider's reply has no message.")
     content, calls = message.get("content") or [], message.get("tool_calls") or []
@@ -84,13 +88,14 @@ def _said(message: Any) -> tuple[str, list[Json]]:
     if not isinstance(content, list) or not all(isinstance(each, dict) for each in content):
         bad("The provider's reply has a message that is no text.")
     text = "".join(str(each.get("text") or "") for each in content if each.get("type") == "text")
-    return text, [_called(each) for each in calls] if isinstance(calls, list) else []
+    thoughts = [thought(str(each.get("thinking") or "")) for each in content if each.get("type") == "thinking"]
+    return text, [_called(each) for each in calls] if isinstance(calls, list) else [], thoughts
 
 
 def _request(call: Call, history: History) -> Json:
     messages = [message for turn in history.turns for message in _messages(turn)]
     asked: Json = {"model": call.model, "messages": messages, "stream": False}
-    asked |= chats.parameters(call, PARAMETERS)
+    asked |= chats.parameters(call, PARAMETERS) | _thinking(call)
     tools, choice = history.toolbox.tools, history.toolbox.choice
     if choice:
         word, name = choice
@@ -103,6 +108,16 @@ def _request(call: Call, history: History) -> Json:
     if "safety_mode" in call.options and not tools:
         asked["safety_mode"] = call.options["safety_mode"]
     return asked
+
+
+def _thinking(call: Call) -> Json:
+    asked = wanted(call)
+    if asked is None:
+        return {}
+    if asked.is_off:
+        return {"thinking": {"type": "disabled"}}
+    budget = {} if asked.effort is None and asked.budget is None else {"token_budget": budget_of(call, asked, 1)}
+    return {"thinking": {"type": "enabled", **budget}}
 
 
 def _has_format(call: Call) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from broker.packed_numbers import Vectors
 from broker.providers.openai import format as openai_format
+from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange, pictures
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.embeddings import is_vector
@@ -85,7 +86,7 @@ def _generate_image(call: Call) -> Answer:
     """One picture in each exchange, whose reply is its bytes alone; see `gathering.gather`."""
     url = exchange.base_url(call, f"{MODELS}/{quote(call.model, safe='/')}")
     headers = exchange.headers(call) | {"accept": pictures.media_type(call, ("png", "jpeg", "webp"))}
-    text, size, seed = pictures.prompt(call), pictures.size(call), call.parameters.get("seed")
+    text, size, seed = pictures.prompt(call), pictures.size(call), chats.parameter(call, "seed")
     shape = {} if size is None else {"width": size[0], "height": size[1]}
 
     def paint(places: list[int], left: float) -> Part:

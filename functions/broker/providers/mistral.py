@@ -18,6 +18,10 @@ FINISHES = {**openai_format.FINISHES, "model_length": "length"}
 """`model_length`: the model's window was full before the limit was reached."""
 
 
+EFFORTS = ("none", "high")
+"""Its models think, or they do not."""
+
+
 class Mistral:
     """Mistral's models, at `Call.endpoint` or at Mistral's own platform."""
 
@@ -46,4 +50,5 @@ def _service(call: Call) -> openai_format.OpenAIService:
         more={"safe_prompt": True} if call.options.get("safe_prompt") is True else {},
         dialect=MISTRAL,
         finishes=FINISHES,
+        efforts=EFFORTS,
     )

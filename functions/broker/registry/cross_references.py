@@ -22,7 +22,6 @@ from broker.registry.tenants import TenantEntry
 
 NAMING = ("models", "aliases", "routes", "guardrails")
 """The kinds that have to be known to check a name."""
-
 NAMING_POLICIES = ("routes", "tenants", "prompts", "recipes")
 """The kinds that name guardrail policies."""
 
@@ -165,9 +164,10 @@ def _route(entry: RouteEntry, names: Names) -> Iterator[Fault]:
 
 
 def _tenant(entry: TenantEntry, names: Names) -> Iterator[Fault]:
-    yield from _unknown(_listed("models", entry.models or []), names.models)
-    if entry.cache_embedding_model is not None:
-        yield from _unknown([("cache_embedding_model", entry.cache_embedding_model)], names.models)
+    own = [("cache_embedding_model", each) for each in (entry.cache_embedding_model,) if each is not None]
+    yield from _unknown([*_listed("models", entry.models or []), *own], names.models)
+    others = [(f"budgets.{at}.degrade_to", each.degrade_to or "auto") for at, each in enumerate(entry.budgets)]
+    yield from _unknown(others, {"auto"} | names.models.keys() | names.aliases)
     yield from _policies(entry.guardrails, names, in_use=entry.enabled)
 
 

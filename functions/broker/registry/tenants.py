@@ -1,16 +1,18 @@
 """Tenants with their guardrail policies, and what says whose an event or a token is."""
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import Field, model_validator
 
-from broker.batches.asking.parts import Hours
+from broker.batches.asking.parts import Hours, TimeZone
 from broker.jobs.field_errors import Spelled
 from broker.jobs.fields import Language
 from broker.json_text import MAX_BODY_BYTES
 from broker.registry.entry import Entry, Name, PolicyNames, StrictEntry, TenantId, Usd
 from broker.storage import Item
-from broker.tenants.limits import MOST, MOST_CALLS, What, Window
+from broker.tenants.limits import MOST, MOST_CALLS, MOST_ENQUEUED, MOST_QUEUED, MOST_WAITS, What, Window
+from broker.tenants.rules import MOST_RULES, Action, Per, Period
+from broker.tenants.usage import MOST_DIMENSIONS, TAG, Dimension
 
 Url = Annotated[str, Spelled("^https?://", "it has to be an address that begins with https:// or http://")]
 
@@ -42,6 +44,8 @@ class LimitsEntry(StrictEntry):
     """Tokens of the same requests: the input as it is estimated, and the most that the answer may have."""
     tokens_per_day: int | None = _most("tokens", "day")
     tokens_per_month: int | None = _most("tokens", "month")
+    queued_jobs: int | None = Field(default=None, ge=0, le=MOST_QUEUED)
+    """Jobs that were accepted, by whichever door, and have not ended; rows of batches are not among them."""
     body_bytes: int | None = Field(default=None, ge=1, le=MAX_BODY_BYTES)
     """The largest body of a request."""
 
@@ -51,6 +55,58 @@ class TenantLimitsEntry(LimitsEntry):
 
     calls_per_second: int | None = Field(default=None, ge=1, le=MOST_CALLS)
     """Calls of the API, looks among them; what the stack gives each unless said."""
+    enqueued_batch_tokens: int | None = Field(default=None, ge=0, le=MOST_ENQUEUED)
+    """Of its batches that have not ended: one for each four bytes of their rows."""
+    waits_at_once: int | None = Field(default=None, ge=0, le=MOST_WAITS)
+    """Calls that wait for an answer at the same time; what the stack gives each unless said."""
+
+
+DIMENSIONS = get_args(Dimension)
+
+UsageDimension = Annotated[
+    str, Spelled(f"^({'|'.join(DIMENSIONS)}|{TAG}.{{1,64}})$", f"it has to be {', '.join(DIMENSIONS)}, or {TAG}NAME")
+]
+
+
+class BudgetEntry(StrictEntry):
+    """One budget of a tenant beside its own, as `tenants.rules.Rule` reads it."""
+
+    id: Annotated[str, Spelled("^[a-z0-9][a-z0-9-]{0,31}$", "it has to be of a-z, 0-9 and -, 32 at most")]
+    usd: Usd
+    """For each period, and each value that jobs have of what it goes by."""
+    per: Per = "tenant"
+    """`tenant` for one of all its jobs; else each key, principal, end user, model (as requests name it),
+    batch, or value of a `tag` has its own."""
+    tag: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """The name in requests' metadata; only with `per: tag`."""
+    only: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(default_factory=list, max_length=100)
+    """The values that it is for; all unless said."""
+    period: Period = "month"
+    time_zone: TimeZone = "UTC"
+    """By whose clock days and months begin."""
+    action: Action = "refuse"
+    """What becomes of a job that it does not cover: refused; done by `degrade_to` in place of the model that it names;
+    or accepted all the same (`warn`)."""
+    degrade_to: Name | None = None
+    warn_at: list[Annotated[int, Field(ge=1, le=100)]] = Field(default_factory=list, max_length=5)
+    """Percent, held and spent, at which `BudgetThresholdCrossed` is told."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.per == "tag") != (self.tag is not None):
+            raise ValueError("tag goes with per: tag")
+        if (self.action == "degrade") != (self.degrade_to is not None):
+            raise ValueError("degrade_to goes with action: degrade")
+        if self.only and self.per == "tenant":
+            raise ValueError("only needs another per than tenant")
+        if self.warn_at != sorted(set(self.warn_at)):
+            raise ValueError("warn_at has to be in ascending order")
+        return self
+
+    def kept(self) -> Item:
+        """The stored form; money in nano-dollars."""
+        own = self.model_dump(exclude_defaults=True, exclude={"usd"})
+        return own | {"nusd": round(self.usd * 1_000_000_000)}
 
 
 class TenantEntry(Entry):
@@ -87,11 +143,24 @@ class TenantEntry(Entry):
     """Of all its files together; 100 GB unless said."""
     max_batches: int | None = Field(default=None, ge=0, le=5_000)
     """How many batches it may have under way at once, documents among them; 1,000 unless said."""
+    budgets: Annotated[list[BudgetEntry], Field(max_length=MOST_RULES)] = Field(default_factory=list)
+    """Budgets beside its own: by key, model, tag and more, by day, month or in all."""
+    usage_by: Annotated[list[UsageDimension], Field(max_length=MOST_DIMENSIONS)] = Field(default_factory=list)
+    """By what its usage is counted by day: `key`, `principal`, `user`, `task`, `prompt`, `batch`, `model`, or `tag:`
+    and the name of a field of requests' metadata."""
     limits: TenantLimitsEntry | None = None
     """Of all its submissions by REST together; none unless said."""
+    cloud_events: bool | None = None
+    """Events about its jobs and batches have CloudEvents 1.0 envelopes; those of the broker's own form unless said."""
     off_peak: Hours | None = None
     """When rows of its batches may begin that name no hours themselves."""
     enabled: bool = True
+
+    @model_validator(mode="after")
+    def _names_budgets_once(self) -> Self:
+        if len({each.id for each in self.budgets}) < len(self.budgets):
+            raise ValueError("budgets have the same id")
+        return self
 
     @property
     def key(self) -> str:
@@ -101,6 +170,11 @@ class TenantEntry(Entry):
     def item(self) -> Item:
         """The stored form; money in nano-dollars."""
         kept = self.model_dump(exclude_none=True, exclude={"id", "monthly_budget_usd"})
+        for name in ("budgets", "usage_by"):
+            if not kept[name]:
+                del kept[name]
+        if self.budgets:
+            kept["budgets"] = [each.kept() for each in self.budgets]
         if self.monthly_budget_usd is not None:
             kept["monthly_budget"] = round(self.monthly_budget_usd * 1_000_000_000)
         return {"pk": f"TENANT#{self.id}", "sk": "TENANT", **kept}

@@ -1,6 +1,5 @@
 """The routes of `/v1`, one function each, in one table."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
 from broker.context.conversations import Turns
-from broker.context.listing import listing
 from broker.errors import InvalidRequest
-from broker.jobs.accepting import Accept, Acceptance, Caller
+from broker.jobs.accepting import Accept, Acceptance
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, job_url
@@ -18,11 +16,13 @@ from broker.jobs.reading import gone, is_gone, looked_at, owned, page, timeline,
 from broker.jobs.request import JobRequest, parse_request
 from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
-from broker.prompts.listing import MOST_LISTED, Listing
+from broker.prompts.listing import Listing
 from broker.rest.answers import answer_of
 from broker.rest.anthropic import ANTHROPIC_ROUTES
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.bulk import BULK_ROUTES, BulkDoor
+from broker.rest.callers import caller_of
+from broker.rest.conversation_routes import CONVERSATION_ROUTES
 from broker.rest.endpoint_routes import ENDPOINT_ROUTES
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
@@ -31,8 +31,10 @@ from broker.rest.limited import limits_for, list_limits, telling
 from broker.rest.message_batches import MESSAGE_BATCH_ROUTES
 from broker.rest.model_routes import MODEL_ROUTES
 from broker.rest.openai import OPENAI_ROUTES
-from broker.rest.prompt_runs import run_body
+from broker.rest.openai_media import MEDIA_ROUTES
+from broker.rest.prompt_runs import list_prompts, run_body
 from broker.rest.tries import asked_once
+from broker.rest.usage import list_usage
 from broker.rest.waiting import again, ended, preferred_wait
 from broker.reviews import feedback
 from broker.reviews.bodies import parse_feedback
@@ -40,14 +42,17 @@ from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.tenants.limiting import Standing
 from broker.tenants.limits import Limit
+from broker.tenants.open_jobs import OpenJobs
 from broker.tenants.registry import Tenants
+from broker.tenants.usage import Usage
+from broker.tenants.waits import Waits
 
 if TYPE_CHECKING:
     from broker.rest.endpoints import EndpointDoor
     from broker.rest.files import FileDoor
 
-INCLUDED = ("route",)
-"""What `include` may ask for: `route` is why each registered model was taken or left out."""
+INCLUDED = ("route", "queue")
+"""What `include` may ask for: why each registered model was taken or left out, and where a queued job stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +77,18 @@ class Api:
     """Put together when a call is about them."""
     bulk: Callable[[], BulkDoor]
     endpoints: Callable[[], "EndpointDoor"]
+    usage: Callable[[], Usage]
     check_rate: Callable[[str, int], None] = lambda tenant, now: None
     """Raises where the tenant calls too often."""
     standings: Callable[[str, Sequence[Limit], int], Sequence[Standing]] = lambda tenant, limits, now: ()
-    """How limits of a tenant stand."""
+    places: Callable[[Sequence[OpenJobs]], Sequence[dict[str, Any]]] = lambda limits: ()
+    """These two: how limits by time stand, and those of jobs that have not ended."""
+    waits: Waits | None = None
+    """How many calls of a tenant wait at once; without it, all that come."""
+    inbox: str = ""
+    """The bucket that items of conversations may point into."""
+    origin: Callable[[], str] = lambda: ""
+    """Whose pages may call from browsers: one origin, `*`, or none."""
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -84,15 +97,16 @@ class Api:
             BrokerError: in the public form by `error_reply`.
         """
         self.check_rate(request.tenant, now_ms())
-        return self._answered(request)
+        return self.answered(request)
 
-    def _answered(self, request: Request) -> Reply:
+    def answered(self, request: Request) -> Reply:
+        """The same of what is a part of a call, which is counted once."""
         route = ROUTES.get((request.method, request.resource))
         if route is None:
             from broker.rest.elsewhere import answer_elsewhere
             from broker.rest.published import PUBLIC_ROUTES
 
-            return answer_elsewhere(request, ROUTES, self._answered, PUBLIC_ROUTES)
+            return answer_elsewhere(request, ROUTES, self.answered, PUBLIC_ROUTES)
         scope, answer = route
         request.need(scope)
         return answer(self, request)
@@ -112,9 +126,9 @@ class Api:
         wait = preferred_wait(request.headers.get("prefer", ""))
         body = parse_request(document)
         accepted = self.take(request, body, "rest")
-        head = self.wait(accepted.head, request.began + wait, seen=0)
+        head, had_place = self.waited(accepted.head, request.began + wait)
         headers = {"location": job_url(head, request.base_url)}
-        if wait:
+        if wait and had_place:
             headers["preference-applied"] = f"wait={wait}"
         if accepted.repeated:
             headers["idempotent-replayed"] = "true"
@@ -130,7 +144,7 @@ class Api:
         """Accept what came by a door; a repeat of the call gets the job of the first."""
         now = now_ms()
         limits = partial(limits_for, request, lambda: self.tenants.get(request.tenant, now))
-        caller = Caller(request.tenant, request.principal, door, request.request_id, limits=limits)
+        caller = caller_of(request, body, door, limits)
         once = asked_once(request, lambda: self.tenants.get(request.tenant, now).repeat_window_seconds)
         return telling(request, limits, door, now, lambda: self.accept(body, caller, now, **once))
 
@@ -145,6 +159,8 @@ class Api:
             head = self.wait(seen.head, request.began + wait, seen=held_since)
             seen = Look(head, *self.jobs.around(head))
         shown = self._shown(seen, request, whole_route="route" in included)
+        if "queue" in included:
+            shown["queue"] = self.jobs.standing(seen.head, now_ms())
         if is_gone(seen.head, shown["output"] or shown["output_url"]):
             error = error_reply(gone(seen.notes), request.request_id)
             return Reply(error.status, {**shown, **error.body}, error.headers)
@@ -187,18 +203,6 @@ class Api:
         head, said = self._owned(request), parse_feedback(request.json())
         return Reply(201, feedback.shown(feedback.give(self.jobs, head, said, request.principal, now_ms())))
 
-    def get_conversation(self, request: Request) -> Reply:
-        """`GET /conversations/{id}`: its turns, newest first."""
-        conversation, limit = request.path["id"], request.number("limit", 20)
-        cursor = request.query.get("cursor") or None
-        asked: dict[str, Any] = {"limit": limit, "cursor": cursor, "now": now_ms(), "filled": request.may_see_values()}
-        return Reply(200, listing(self.conversations, request.tenant, conversation, **asked))
-
-    def delete_conversation(self, request: Request) -> Reply:
-        """`DELETE /conversations/{id}`: erases its turns, whether there are any or not."""
-        self.conversations.erase(request.tenant, request.path["id"], now_ms())
-        return Reply(204, None)
-
     def tell_estimate(self, request: Request) -> Reply:
         """`POST /estimates`: who would do a job and what it would cost; nothing is run and nothing held."""
         return Reply(200, self.estimate(parse_request(request.json()), request.tenant, now_ms()))
@@ -206,21 +210,6 @@ class Api:
     def check_text(self, request: Request) -> Reply:
         """`POST /guardrails/check`: what a text would meet; there is no job, and nothing is kept or paid for."""
         return Reply(200, self.try_policies(parse_trial(request.json()), request.tenant, now_ms()))
-
-    def list_prompts(self, request: Request) -> Reply:
-        """`GET /prompts`: what may be run, and which variables it takes."""
-        limit, now = request.number("limit", 20), now_ms()
-        if not 1 <= limit <= MOST_LISTED:
-            raise InvalidRequest(f"limit is from 1 to {MOST_LISTED}.", param="limit")
-        after = request.query.get("cursor") or None
-        if after is not None and not re.fullmatch("[!-~]{1,128}", after):
-            raise InvalidRequest("The cursor is not one of ours.", param="cursor")
-        allowed, catalog = self.tenants.get(request.tenant, now).models, self.models.catalog(now)
-
-        def may_use(name: str) -> bool:
-            return name == "auto" or allowed is None or not allowed.isdisjoint(catalog.expand(name))
-
-        return Reply(200, self.prompts(may_use, limit=limit, after=after))
 
     def _owned(self, request: Request) -> Head:
         return owned(self.jobs, request.path["id"], request.tenant)
@@ -235,9 +224,17 @@ class Api:
         answer = answer_of(self.payloads, head, item, filled=request.may_see_values())
         return view(head, notes, answer, request.base_url, whole_route=whole_route)
 
-    def wait(self, head: Head, until: float, *, seen: int) -> Head:
+    def wait(self, head: Head, until: float, *, seen: int = 0) -> Head:
         """See `waiting.ended`."""
-        return ended(self.jobs, head, until, seen=seen)
+        return self.waited(head, until, seen=seen)[0]
+
+    def waited(self, head: Head, until: float, *, seen: int = 0) -> tuple[Head, bool]:
+        """The same, and whether there was a place to wait for it: without one, a job may not have ended yet."""
+        if self.waits is None:
+            return ended(self.jobs, head, until, seen=seen, may_stay=lambda: True), True
+        with self.waits.waiting(head.tenant) as stay:
+            head = ended(self.jobs, head, until, seen=seen, may_stay=stay)
+            return head, stay.had_place
 
 
 def _of(room: str, answer: str | Callable[[Any, Request], Reply]) -> Callable[[Api, Request], Reply]:
@@ -252,6 +249,24 @@ def _of(room: str, answer: str | Callable[[Any, Request], Reply]) -> Callable[[A
     return answered
 
 
+def _of_conversations(answer: str) -> Callable[[Api, Request], Reply]:
+    def answered(api: Api, request: Request) -> Reply:
+        from broker.rest import conversations
+
+        reply: Reply = getattr(conversations, answer)(api, request)
+        return reply
+
+    answered.__name__ = answer
+    return answered
+
+
+def speak_mcp(api: Api, request: Request) -> Reply:
+    """`POST /mcp`; its module is loaded by who speaks it."""
+    from broker.rest.mcp import answer_mcp
+
+    return answer_mcp(api, request)
+
+
 Route = tuple[str, Callable[[Api, Request], Reply]]
 
 ROUTES: dict[tuple[str, str], Route] = {
@@ -263,15 +278,17 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/jobs/{id}/events"): ("jobs:read", Api.events),
     ("POST", "/jobs/{id}/redeliver"): ("jobs:write", Api.send_again),
     ("POST", "/jobs/{id}/feedback"): ("jobs:write", Api.give_feedback),
-    ("GET", "/prompts"): ("models:read", Api.list_prompts),
+    ("GET", "/prompts"): ("models:read", list_prompts),
     ("POST", "/prompts/{id}/run"): ("jobs:write", Api.run_prompt),
-    ("GET", "/conversations/{id}"): ("jobs:read", Api.get_conversation),
-    ("DELETE", "/conversations/{id}"): ("jobs:write", Api.delete_conversation),
+    **{route: (scope, _of_conversations(name)) for route, (scope, name) in CONVERSATION_ROUTES.items()},
     ("POST", "/guardrails/check"): ("jobs:write", Api.check_text),
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     **MODEL_ROUTES,
     ("GET", "/limits"): ("usage:read", list_limits),
+    ("GET", "/usage"): ("usage:read", list_usage),
+    ("POST", "/mcp"): ("jobs:read", speak_mcp),
     **OPENAI_ROUTES,
+    **MEDIA_ROUTES,
     **ANTHROPIC_ROUTES,
     **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
     **{route: (scope, _of("endpoints", name)) for route, (scope, name) in ENDPOINT_ROUTES.items()},

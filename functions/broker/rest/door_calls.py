@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
-from broker.errors import InvalidRequest, NotFound, TooLarge, Unavailable
+from broker.errors import InvalidRequest, NotFound, TooLarge, TooManyAtOnce, Unavailable
 from broker.jobs.head import Head, job_url
 from broker.jobs.reading import owned
 from broker.jobs.request import JobRequest, parse_request, stored_form
 from broker.jobs.store import REQUEST
 from broker.json_text import MOST_IN_REPLY, in_reply
 from broker.rest.http import MOST_WAIT_S, Reply, Request, repeating
+from broker.rest.tries import asked_once
 
 if TYPE_CHECKING:
     from broker.doors.reading import Asked
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_STREAMED = 5_500_000
 """Bytes of an event stream, which has an answer several times; Lambda takes some 6,290,000 of a reply."""
+
+WAIT_AGAIN_S = 2
+"""After which a call that found no place to wait may come again."""
 
 Mapping = Callable[[Any], "Asked"]
 Shown = Callable[[dict[str, Any], Head], dict[str, Any]]
@@ -86,9 +90,11 @@ def answered(
     """
     from broker.doors.openai import failure_of, public_id
 
-    head = api.wait(head, request.began + MOST_WAIT_S, seen=0)
+    head, had_place = api.waited(head, request.began + MOST_WAIT_S)
     if not head.status.terminal:
         known = public_id(prefix, head.id)
+        if not had_place and (request.method == "GET" or asked_once(request, lambda: 0)):
+            raise _too_many_waits(known)
         message = f"The answer is not there yet; it goes on as {known}. Ask for that, do not send the request again."
         facts = {"type": "timed_out", "code": "still_running", "message": message, "param": None}
         return _refused(504, facts, request, head)
@@ -116,6 +122,12 @@ def streamed(reply: Reply, stream: Callable[[dict[str, Any]], str], head: Head) 
     return replace(reply, body=text, headers=reply.headers | {"content-type": MEDIA_TYPE})
 
 
+def _too_many_waits(known: str) -> TooManyAtOnce:
+    """What a client is told that finds the same job when it sends the call again, as most do by themselves."""
+    message = f"As many calls of the tenant wait for answers as may. It goes on as {known}; send the same call again."
+    return TooManyAtOnce(message, code="too_many_waits", retry_after=WAIT_AGAIN_S)
+
+
 def too_large(head: Head) -> TooLarge:
     """What to say of an answer that no reply can hold."""
     message = (
@@ -134,8 +146,13 @@ def counted(api: "Api", request: Request, mapping: Mapping) -> int:
     Raises:
         Unavailable: all models that could do the work are left alone for a while.
     """
-    _, body = parsed(request, mapping)
-    found = api.estimate(body, request.tenant, now_ms())["candidates"]
+    from broker.doors.reading import renamed
+
+    asked, body = parsed(request, mapping)
+    try:
+        found = api.estimate(body, request.tenant, now_ms())["candidates"]
+    except InvalidRequest as error:
+        raise renamed(error, asked.places) from None
     if not found:
         raise Unavailable(
             "All models that could do it are left alone for a while.", code="circuit_open", retry_after=30

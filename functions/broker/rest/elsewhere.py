@@ -72,6 +72,13 @@ def placed(request: Request, routes: Iterable[tuple[str, str]]) -> Request:
     return request if found is None else replace(request, resource=found[0], path=found[1])
 
 
+def resource_of(method: str, path: str, routes: Iterable[tuple[str, str]]) -> str | None:
+    """The resource that a path below the stage means by this method; None where no route has them."""
+    known = _known(path, routes)
+    found = known.get(method) or (known.get("GET") if method == "HEAD" else None)
+    return None if found is None else found[0]
+
+
 def path_of(request: Request) -> str:
     """The path that was called, below the stage."""
     parts = (

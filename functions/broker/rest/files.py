@@ -10,6 +10,7 @@ from typing import Any
 from broker.clock import now_ms
 from broker.errors import InvalidRequest, NotFound, TooLarge
 from broker.files.bodies import (
+    OUTPUT,
     PURPOSES,
     Completion,
     FileBody,
@@ -36,6 +37,16 @@ MOST_LISTED = 1_000
 MOST_ASKED = 10_000
 
 LINK_S = 900
+
+MOST_AT_ONCE = 1_000_000
+"""Bytes of results that come in the reply itself. As JSON they may be thrice as long there; Lambda gives 6 MB back."""
+
+AS_LINES = {
+    "content-type": "application/jsonl",
+    "content-disposition": "attachment",
+    "x-content-type-options": "nosniff",
+}
+"""Of results: browsers save them, and show nothing that a model wrote."""
 
 MOST_JOINING_S = 20
 """From when the function got the call: API Gateway cuts it after 29 seconds."""
@@ -101,9 +112,16 @@ class FileDoor:
         return Reply(200, self._shown(record))
 
     def get_content(self, request: Request) -> Reply:
-        """`GET /files/{id}/content`: leads to the bucket, where a client must not send its own credential."""
+        """`GET /files/{id}/content`: leads to the bucket, where a client must not send its own credential.
+
+        Small files of results come at once: clients that are made for them follow no redirect (autobatcher).
+        """
         now = now_ms()
         record = self.files.open(request.tenant, request.path["id"], now, "id")
+        if record.purpose == OUTPUT and record.bytes <= MOST_AT_ONCE:
+            lines = self.files.bucket.read(record.key)
+            if lines is not None:
+                return Reply(200, lines.decode(), AS_LINES)
         seconds = min(LINK_S, record.until - now // 1000)
         return Reply(307, None, {"location": self.files.bucket.link(record.key, record.filename, seconds)})
 

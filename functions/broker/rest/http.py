@@ -44,6 +44,9 @@ MOST_WAIT_S = 25
 REST = "{proxy+}"
 """The last part of the template's routes for what no other takes."""
 
+USERS_NAME = "users:name"
+"""The scope of callers who say for which of their own users a request is."""
+
 PII_READ = "pii:read"
 """The scope of callers who get answers with the values in the place of their placeholders."""
 
@@ -70,7 +73,7 @@ class Request:
     sent_at: int | None = None
     """When API Gateway got it, in milliseconds since the epoch."""
     key: str = ""
-    """The id of an API key that has limits of its own; these are in `limits`, by the fields of a registry's entry."""
+    """The id of the API key; its own limits are in `limits`, by the fields of a registry's entry."""
     limits: dict[str, Any] = field(default_factory=dict)
     told: dict[str, str] = field(default_factory=dict)
     """Headers of the reply, whatever else becomes of the request."""
@@ -88,9 +91,7 @@ class Request:
         made = cls._read(
             event, base_url, identity["tenant"], identity["principal"], frozenset(identity["scopes"].split())
         )
-        if "limits" not in identity:
-            return made
-        return replace(made, key=identity["key"], limits=json.loads(identity["limits"]))
+        return replace(made, key=identity.get("key", ""), limits=json.loads(identity.get("limits", "{}")))
 
     @classmethod
     def signed(cls, event: dict[str, Any]) -> "Request":
@@ -141,6 +142,10 @@ class Request:
     def may_see_values(self) -> bool:
         """Whether what was redacted is filled in again; no other scope stands for this one, not even all (`*`)."""
         return PII_READ in self.scopes
+
+    def may_name_users(self) -> bool:
+        """Whether it is believed whom a request is for; no other scope stands for this one either."""
+        return USERS_NAME in self.scopes
 
     def json(self) -> Any:
         """The body.

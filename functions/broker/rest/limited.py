@@ -9,11 +9,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from broker.clock import iso, now_ms
-from broker.errors import RateLimited, TooLarge
+from broker.errors import RateLimited, TooLarge, TooManyAtOnce
 from broker.jobs.accepting import Acceptance
 from broker.rest.http import Reply, Request
 from broker.tenants.limiting import Standing
-from broker.tenants.limits import BODY_BYTES, SECONDS, Limit, What, limits_of
+from broker.tenants.limits import BODY_BYTES, QUEUED, SECONDS, Limit, What, limits_of
+from broker.tenants.open_jobs import places_of
 from broker.tenants.registry import Tenant
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def check_size(request: Request, tenant: Tenant) -> None:
 def list_limits(api: "Api", request: Request) -> Reply:
     """`GET /limits`: the limits by time of the tenant, and of the key that asks, and how they stand."""
     now = now_ms()
-    limits = api.tenants.get(request.tenant, now).limits + limits_of("key", request.key, request.limits)
+    tenant = api.tenants.get(request.tenant, now)
+    limits = tenant.limits + limits_of("key", request.key, request.limits)
     found = api.standings(request.tenant, limits, now)
     rows = [
         {
@@ -60,7 +62,8 @@ def list_limits(api: "Api", request: Request) -> Reply:
         }
         for limit, left, full_at in map(attrgetter("limit", "left", "full_at"), found)
     ]
-    return Reply(200, {"object": "list", "data": rows})
+    places = places_of(request.tenant, tenant.queued_jobs, request.key, request.limits.get(QUEUED))
+    return Reply(200, {"object": "list", "data": [*rows, *api.places(places)]})
 
 
 def telling(
@@ -69,6 +72,12 @@ def telling(
     """Accept it, and have the reply tell how the limits stand, whether it took from them or was refused by one."""
     try:
         accepted = accept()
+    except TooManyAtOnce as error:
+        if told := error.beside.get("limit"):
+            name = told["name"] if told["scope"] == "tenant" else f"key_{told['name']}"
+            request.told["ratelimit-policy"] = f'"{name}";q={told["amount"]};qu="jobs"'
+            request.told["ratelimit"] = f'"{name}";r={told["left"]}'
+        raise
     except RateLimited as error:
         request.told.update(_headers(limits(), [_refusing(error, limits(), now)], now, door))
         raise

@@ -29,12 +29,19 @@ def shown(model: Model, state: State, figures: Figures | None) -> dict[str, Any]
         "prices": {
             "input_usd_per_million": usd(model.price_in * MILLION),
             "output_usd_per_million": usd(model.price_out * MILLION),
+            "cached_input_usd_per_million": _per_million(model.price_cached_in),
+            "cache_write_usd_per_million": _per_million(model.price_cache_write),
+            "cache_write_1h_usd_per_million": _per_million(model.price_cache_write_1h),
             "units_usd": {name: usd(price) for name, price in sorted(model.unit_prices.items())},
             "as_of": model.prices_as_of,
         },
         "circuit": {"state": state.phase, "until": iso(state.until)},
         "live": _live(figures) if figures else None,
     }
+
+
+def _per_million(price: int | None) -> float | None:
+    return None if price is None else usd(price * MILLION)
 
 
 def _live(figures: Figures) -> dict[str, Any]:

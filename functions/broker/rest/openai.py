@@ -73,6 +73,15 @@ def delete_response(api: "Api", request: Request) -> Reply:
     return _deleted(api, request, PREFIX, "response")
 
 
+def list_input_items(api: "Api", request: Request) -> Reply:
+    """`GET /responses/{id}/input_items`: what came before it in its chain, and its own input; not its instructions."""
+    from broker.doors.responses import PREFIX
+    from broker.rest.input_items import listed
+
+    head = owned_job(api, request, PREFIX, "chat")
+    return Reply(200, listed(api.jobs, api.payloads, head, request))
+
+
 def count_tokens(api: "Api", request: Request) -> Reply:
     """`POST /responses/input_tokens`: an estimate for the model that would be asked first."""
     from broker.doors.responses import job_of
@@ -171,6 +180,7 @@ OPENAI_ROUTES: dict[tuple[str, str], tuple[str, Callable[["Api", Request], Reply
     ("GET", "/responses/{id}"): ("jobs:read", get_response),
     ("DELETE", "/responses/{id}"): ("jobs:write", delete_response),
     ("POST", "/responses/{id}/cancel"): ("jobs:write", cancel_response),
+    ("GET", "/responses/{id}/input_items"): ("jobs:read", list_input_items),
     ("POST", "/responses/input_tokens"): ("models:read", count_tokens),
     ("POST", "/chat/completions"): ("jobs:write", create_completion),
     ("GET", "/chat/completions/{id}"): ("jobs:read", get_completion),

@@ -1,8 +1,15 @@
-"""A prompt as an endpoint of its own: the body of `POST /v1/prompts/{id}/run` as that of a job."""
+"""Prompts as endpoints of their own: which there are, and the body of `POST /v1/prompts/{id}/run` as that of a job."""
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
+from broker.clock import now_ms
 from broker.errors import InvalidRequest
+from broker.prompts.listing import MOST_LISTED
+from broker.rest.http import Reply, Request
+
+if TYPE_CHECKING:
+    from broker.rest.api import Api
 
 OF_THE_PROMPT = ("variables", "version", "label")
 """What belongs to the prompt; all else is the job's."""
@@ -24,3 +31,19 @@ def run_body(prompt_id: str, body: Any) -> dict[str, Any]:
     prompt = {name: body[name] for name in OF_THE_PROMPT if name in body}
     job = {name: value for name, value in body.items() if name not in OF_THE_PROMPT}
     return {**job, "prompt": {"id": prompt_id, **prompt}}
+
+
+def list_prompts(api: "Api", request: Request) -> Reply:
+    """`GET /prompts`: what may be run, and which variables it takes."""
+    limit, now = request.number("limit", 20), now_ms()
+    if not 1 <= limit <= MOST_LISTED:
+        raise InvalidRequest(f"limit is from 1 to {MOST_LISTED}.", param="limit")
+    after = request.query.get("cursor") or None
+    if after is not None and not re.fullmatch("[!-~]{1,128}", after):
+        raise InvalidRequest("The cursor is not one of ours.", param="cursor")
+    allowed, catalog = api.tenants.get(request.tenant, now).models, api.models.catalog(now)
+
+    def may_use(name: str) -> bool:
+        return name == "auto" or allowed is None or not allowed.isdisjoint(catalog.expand(name))
+
+    return Reply(200, api.prompts(may_use, limit=limit, after=after))

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 
 from broker.clock import now_ms
 from broker.jobs.head import Head
@@ -31,15 +32,17 @@ def again(head: Head) -> dict[str, str]:
     return {} if head.status.terminal else poll_again(head.created_at)
 
 
-def ended(jobs: Jobs, head: Head, until: float, *, seen: int) -> Head:
+def ended(jobs: Jobs, head: Head, until: float, *, seen: int, may_stay: Callable[[], bool]) -> Head:
     """The job once it has ended, or is held for a person, who may take days; as it is when the time is over.
+
+    So it is when it `may_stay` no longer, because its tenant has as many calls waiting as it may have.
 
     Who asks for one that is held already, since `seen`, waits for more than that: else a loop of long polls would
     be one without a pause.
     """
     pause = FIRST_POLL_S
     while not head.status.terminal and (left := until - time.monotonic()) > 0:
-        if head.is_held and head.review["since"] != seen:
+        if (head.is_held and head.review["since"] != seen) or not may_stay():
             break
         time.sleep(min(pause, left))
         pause = min(pause * SLOWER_BY, SLOWEST_POLL_S)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from broker.clock import NANO, iso
 from broker.errors import BrokerError, CircuitOpen, Forbidden, InvalidRequest, TimedOut
 from broker.routing.model import Model
+from broker.routing.provider_options import not_taken, refuses
 from broker.routing.question import Question
 from broker.routing.residency import outside
 from broker.token_estimates import estimate, family_of
@@ -70,6 +71,11 @@ def _residency(model: Model, question: Question) -> str | None:
     return outside(model, question.residency)
 
 
+def _provider_options(model: Model, question: Question) -> str | None:
+    left_out = not_taken(model, question.request) if refuses(question.request) else []
+    return f"does not take {', '.join(left_out)}" if left_out else None
+
+
 def _context(model: Model, question: Question) -> str | None:
     if question.request.get("context", {}).get("strategy", "error") != "error":
         return None  # the prompt will be made to fit
@@ -119,6 +125,7 @@ CONSTRAINTS = (
     Constraint("texts", _texts),
     Constraint("regions", _regions),
     Constraint("residency", _residency),
+    Constraint("provider_options", _provider_options),
     Constraint("context", _context),
     Constraint("limit", _limit),
     Constraint("held", _held),

@@ -7,7 +7,9 @@
 | `latency` | the shortest live mean, lengthened by the share of calls that fail |
 | `balanced` | the least expected cost x expected time / 4 ** quality: a step of quality for twice the price and time |
 
-Where the request has an output schema, models that keep to one by themselves come before all others.
+Where the request has an output schema, models that keep to one by themselves come before all others. A conversation
+stays with the model that answered its last turn, where the choice is open or a route's: its provider may have kept what
+was said.
 """
 
 import hashlib
@@ -116,10 +118,15 @@ def arrange(names: Sequence[tuple[Named, Model]], order: Order | None, question:
     objective = objective_of(order, question)
     key = question.split_key
 
+    def stays(model: Model) -> bool:
+        return model.id == question.stays_with and (order is None or order.route is not None)
+
     def place(each: tuple[Named, Model]) -> tuple[object, ...]:
         named, model = each
         if named.fallback:
             return (2,)  # sorting is stable: fallbacks stay as they were named
+        if stays(model):
+            return (-1,)
         if named.weight is not None:
             return (0, draw(key, model, named.weight), model.id)
         if objective is None:
@@ -130,6 +137,8 @@ def arrange(names: Sequence[tuple[Named, Model]], order: Order | None, question:
     def why(named: Named, model: Model) -> str:
         if named.fallback:
             return f"{named.by}, as a fallback"
+        if stays(model):
+            return f"{named.by}, answered the turn before".removeprefix(", ")
         if named.weight is not None:
             return f"{named.by}, drawn by its weight of {named.weight}"
         if objective is None:

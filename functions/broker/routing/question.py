@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from broker.prompt_marks import longest_asked
 from broker.routing.circuits import CLOSED, State
 from broker.routing.figures import Figures
 from broker.routing.model import Model
@@ -74,8 +75,19 @@ class Question:
         """Capabilities that a model cannot do without: what the request says, and what it implies."""
         given = self.request.get("input", {})
         seen = any(map(_has_picture, given.get("messages", ()))) or (self.task == "moderate" and "file" in given)
-        implied = {"tools": bool(given.get("tools")), "vision": seen}
+        thinks = self.request.get("parameters", {}).get("reasoning") or {}
+        implied = {
+            "tools": bool(given.get("tools")),
+            "vision": seen,
+            "reasoning": thinks.get("effort") != "none" and any(thinks.values()),
+        }
         return frozenset(self.routing.get("require", ())) | {name for name, needed in implied.items() if needed}
+
+    @property
+    def stays_with(self) -> str | None:
+        """The model that answered the turn before: its provider may have kept what was said."""
+        model = self.request.get("history", {}).get("model")
+        return None if model is None else str(model)
 
     def state(self, model: Model) -> State:
         """The model's circuit."""
@@ -95,7 +107,9 @@ class Question:
     def worst(self, model: Model) -> int:
         """Nano-dollars that one call can cost."""
         each = pictures(self.request)
-        return model.cost(self.tokens(model) * each, self.most_output(model) * each, most_units(self.request))
+        tokens, out = self.tokens(model) * each, self.most_output(model) * each
+        cached = model.dearest_input(tokens, longest_asked(self.request))
+        return model.cost(tokens, out, most_units(self.request), cached)
 
     def expected(self, model: Model) -> int:
         """Nano-dollars that one call is expected to cost; a document's or sound's length is only known at its most."""

@@ -8,7 +8,7 @@ from typing import Any
 from broker.consequences import consequence
 from broker.errors import BrokerError, Conflict
 from broker.jobs.store import Jobs
-from broker.steps.calling import of_run
+from broker.steps.building import of_run
 from broker.steps.context import Run
 from broker.steps.repeating import may_ask
 
@@ -50,6 +50,8 @@ class Advance:
         if row.then == "wait":
             return {"next": "wait", "pause": error.retry_after}
         failure = {"failure": error.failure()}
+        if error.again:
+            return failure | {"next": "repeat"}
         if row.repeat != "no" and self._was_asked(run, model, error):
             if row.repeat == "repair":
                 return failure | {"next": "repeat"}

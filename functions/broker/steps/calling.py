@@ -8,19 +8,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from broker.errors import BadOutput, BrokerError, Conflict, CutShort, ModelTimedOut, TimedOut
-from broker.guardrails.untrusted import marked
+from broker.errors import BrokerError, CircuitOpen, Conflict, CredentialRejected, CutShort, ModelTimedOut, TimedOut
 from broker.jobs.call_transitions import start_call
 from broker.jobs.calls import Facts
 from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.providers.wire.base import Call, MediaReader
+from broker.routing.credentials import Credential
 from broker.routing.model import Model
 from broker.routing.question import Question
 from broker.steps.admitting import Admission
+from broker.steps.building import built, key_of, secret_of
 from broker.steps.context import Run, enter
 from broker.steps.exchanging import AFTER_CALL_MS, Begun, Exchange, Planned, Request
+from broker.steps.keys import Keys
 from broker.steps.timing import time_slice_of
 from broker.steps.token_counter import counter
 
@@ -67,6 +69,7 @@ class Calling:
     media: Callable[[Run], MediaReader]
     admission: Admission
     exchange: Exchange
+    keys: Keys
 
     def make(self, plan: Planned) -> dict[str, Any]:
         """Put a call on record and make it; returns and raises as `exchanging.Exchange`.
@@ -87,29 +90,64 @@ class Calling:
         lease = round(time_slice.seconds * turns * 1000) + AFTER_CALL_MS
         hurried = time_slice.over is not ModelTimedOut and time_slice.seconds < PROBE_S
         self.admission.admit(run, model, lease, now, hurried=hurried)
-        is_placed = False
+        is_placed, credential = False, None
         try:
             # Made before the call is on record: what is wrong with the request or the key needs no call.
-            call = self._build(plan, f"{run.fence.run}.{len(plan.head.calls) + 1}")
+            call, credential = self._build(plan, lease, hurried=hurried)
             if model.tenant_at_once is not None and self.exchange.goes_on(model, call):
                 is_placed = self.admission.take_place(run, model, now)
-            head, key = self._start(plan, lease, once=once)
+            head, key = self._start(plan, lease, credential, once=once)
         except Exception as error:
             if is_placed:  # nothing was sent: the job was canceled meanwhile, say
                 self.admission.leave_place(run, model)
             self.admission.record(run, model, type(error).__name__, 0, now)
+            if credential is not None:
+                self.admission.record_key(run, model, credential, CircuitOpen.__name__, 0, now)
             raise
-        return Begun(replace(plan, head=head), key, call)
+        return Begun(replace(plan, head=head), key, call, credential)
+
+    def _build(self, plan: Planned, lease: int, *, hurried: bool) -> tuple[Call, Credential | None]:
+        """A call, and its key of a pool; one whose secret is missing is as one that is rejected."""
+        key, missing = f"{plan.run.fence.run}.{plan.head.calls_made + 1}", set[str]()
+        failure: CredentialRejected | None = None
+        while True:
+            try:
+                credential = self._choose(plan, lease, missing, hurried=hurried)
+            except CircuitOpen:
+                if failure is not None:
+                    raise failure from None
+                raise
+            try:
+                return built(plan, key, credential, self.secret, self.media), credential
+            except Exception as error:
+                if credential is None:
+                    raise
+                self.admission.record_key(plan.run, plan.model, credential, type(error).__name__, 0, plan.now)
+                if not isinstance(error, CredentialRejected):
+                    raise
+                failure = error
+                missing.add(credential.name)
+
+    def _choose(self, plan: Planned, lease: int, missing: set[str], *, hurried: bool) -> Credential | None:
+        run, head, model, request = plan.run, plan.head, plan.model, plan.request
+        common = request.get("prompt_cache", {}).get("key") or head.conversation
+        affinity = f"{run.tenant}/{common}" if common else head.id
+
+        def tokens() -> int:
+            return Question(request, counter(request), plan.now).most_tokens([model])
+
+        return self.keys.choose(run, head, model, affinity, tokens, lease, plan.now, missing, hurried=hurried)
 
     def poll(self, run: Run, head: Head, key: str, model: Model, request: Request, now: int) -> dict[str, Any]:
         """Ask after a call that goes on by itself; as `make`."""
         try:
             plan = Planned(run, head, model, request, time_slice_of(model, head, run.fence, now), now)
-            call = self._build(plan, key)
+            credential = key_of(model, head.calls[key])
+            call = built(plan, key, credential, self.secret, self.media)
         except TimedOut:
             self.stop(head, key, model)
             raise
-        return self.exchange(Begun(plan, key, call))
+        return self.exchange(Begun(plan, key, call, credential))
 
     def stop(self, head: Head, key: str, model: Model) -> None:
         """Have a provider leave work undone that nobody waits for any more, where it is `wire.base.Stoppable`.
@@ -120,9 +158,10 @@ class Calling:
         with suppress(Exception):  # whatever it is: the work then goes on to its own end, as all others' does
             stop = getattr(self.exchange.provider(model.provider), "stop", None)
             if stop is not None and operation_id is not None:
-                secret = self.secret(model.secret) if model.secret else None
+                secret = secret_of(model, key_of(model, head.calls[key]), self.secret)
                 call = Call(head.task, model.name, {}, {}, STOP_S, secret, model.endpoint, options=model.options)
                 stop(call, operation_id)
+                self.admission.leave_place(head, model)  # others' work may begin in its place: it does not go on
 
     def auxiliary(self, run: Run, model: Model, request: Request, operation: str, now: int) -> dict[str, Any]:
         """The answer to a call whose answer is not the job's; it is settled at once, and asked for once.
@@ -223,44 +262,23 @@ class Calling:
             settle_call(self.jobs, run.id, answered.key, run.fence, answered.facts)
             self.payloads.drop(run.id, f"OUTPUT#{answered.key}")
 
-    def _start(self, plan: Planned, lease: int, *, once: bool) -> tuple[Head, str]:
+    def _start(self, plan: Planned, lease: int, credential: Credential | None, *, once: bool) -> tuple[Head, str]:
         run, model, now = plan.run, plan.model, plan.now
         reserve = Question(plan.request, counter(plan.request), now).worst(model)
         keys: list[str] = []
 
         def start(current: Head) -> Head:
             following, key = start_call(
-                current, run.fence, model=model.id, version=model.version, reserve=reserve, now=now, lease_ms=lease
+                current,
+                run.fence,
+                model=model.id,
+                version=model.version,
+                reserve=reserve,
+                now=now,
+                lease_ms=lease,
+                credential=credential.name if credential else None,
             )
             keys[:] = [key]
             return following
 
         return self.jobs.change(run.id, start, known=plan.head, once=once), keys[0]
-
-    def _build(self, plan: Planned, key: str) -> Call:
-        run, head, model, request = plan.run, plan.head, plan.model, plan.request
-        mine = [call for call in of_run(head, run).values() if call["m"] == model.id]
-        missed = [call for call in mine if call.get("o") == BadOutput.__name__]
-        # The model's own limit is sent too: what was held covers an answer of that length and no longer one.
-        most = Question(request, counter(request), plan.now).most_output(model)
-        return Call(
-            task=request["task"],
-            model=model.name,
-            input=marked(request).get("input", {}),
-            parameters=request.get("parameters", {}) | {"max_output_tokens": most},
-            timeout=plan.time_slice.seconds,
-            secret=self.secret(model.secret) if model.secret else None,
-            endpoint=model.endpoint,
-            output_schema=request.get("output_schema"),
-            repair=bool(missed),
-            fault=missed[-1]["e"]["message"] if missed else "",
-            options=model.options,
-            media=self.media(run),
-            token=f"{head.id}-{key.replace('.', '-')}",
-            scope=run.tenant,
-        )
-
-
-def of_run(head: Head, run: Run) -> dict[str, dict[str, Any]]:
-    """The calls of one run."""
-    return head.calls_of(run.fence.run)

@@ -10,7 +10,6 @@ from broker.routing.figures import Health
 from broker.routing.question import Question
 from broker.routing.selection import Selection, select
 from broker.steps.preparing import Prepare
-from broker.tenants import ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +31,8 @@ class EstimateJob:
         if request.webhook:
             self.check_webhook(request.webhook.url)
         question, worst, usual_s = self.prepare.quote(tenant_id, stored_form(request), now)
-        budget = self.prepare.tenants.get(tenant_id, now).monthly_budget
-        if budget is not None:
-            ledger.check_covers(self.prepare.database, tenant_id, ledger.period_of(now), budget, worst)
-        limited = budget is not None or "max_cost_usd" in question.routing
+        has_budget = self.prepare.check_covers(tenant_id, worst, now)
+        limited = has_budget or "max_cost_usd" in question.routing
         asked = replace(
             question,
             states=self.health.states(now, tenant_id),

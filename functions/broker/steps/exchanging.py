@@ -11,17 +11,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.clock import now_ms
-from broker.errors import AdapterFailed, BrokerError, Conflict, Pending, Throttled, Unavailable
+from broker.errors import AdapterFailed, BrokerError, Conflict, InvalidRequest, Pending, Throttled, Unavailable
 from broker.jobs.call_transitions import keep_pending
 from broker.jobs.ending import settle_call
 from broker.jobs.head import BULK, Head
 from broker.jobs.store import OUTPUT, Jobs, Payloads
 from broker.providers.wire.base import Answer, Asynchronous, Call, OperationStarted, Provider
 from broker.providers.wire.sending import watched
+from broker.routing.credentials import Credential
 from broker.routing.model import Model
+from broker.routing.provider_options import not_taken, refuses
+from broker.routing.unsent import unsent
 from broker.steps.admitting import Admission
 from broker.steps.context import Run
+from broker.steps.keys import Left, left_after
 from broker.steps.outcomes import facts_of, failure_of, pace_facts, seen_of
+from broker.steps.repeating import OF_KEYS
 from broker.steps.timing import TimeSlice, bulk_pause_s, pause_s, poll_s
 
 AFTER_CALL_MS = 60_000
@@ -63,6 +68,8 @@ class Begun:
     plan: Planned
     key: str
     call: Call
+    credential: Credential | None = None
+    """The key that it is made with, where the model has several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,9 @@ class Exchange:
         began = time.monotonic()
         answer: Answer | None = None
         failure: BrokerError | None = None
-        with watched() as watch:
+        asked = {} if plan.operation else plan.request
+        given = [name for name, value in asked.get("parameters", {}).items() if value is not None]
+        with watched(given, strict=refuses(asked)) as watch:
             try:
                 provider = self.provider(model.provider)
                 reply = provider.invoke(call) if operation_id is None else _checking(provider).check(call, operation_id)
@@ -120,6 +129,8 @@ class Exchange:
         since = head.calls[key].get("s")
         latency = now_ms() - since if since else round((time.monotonic() - began) * 1000)
         facts = facts_of(head.calls[key], model, answer, failure, latency, plan.operation)
+        if dropped := [*not_taken(model, asked), *watch.dropped, *unsent(asked)]:
+            facts["dropped"] = dropped
         if plan.question:
             facts["question"] = plan.question
         if plan.prompt:
@@ -127,7 +138,12 @@ class Exchange:
         is_bulk = head.lane == BULK
         if is_bulk:
             facts |= pace_facts(failure, watch.headers)
-        seen = seen_of(failure, sent=watch.sent, is_bulk=is_bulk)
+        seen, left = seen_of(failure, sent=watch.sent, is_bulk=is_bulk), None
+        if begun.credential is not None:
+            facts["credential"] = begun.credential.name
+            left = self._tell_key(begun, begun.credential, failure, seen, facts["latency_ms"])
+        if failure is not None and left == "another":  # so it is not the model's failure
+            failure.again, seen = True, InvalidRequest.__name__
         self.admission.record(run, model, seen, facts["latency_ms"], now_ms())
         if answer and failure is None and self._keep(head, key, answer, facts):
             facts["linked"] = True
@@ -136,8 +152,23 @@ class Exchange:
             return {"output": f"OUTPUT#{key}", "facts": facts, "head": head.to_item()}
         settle_call(self.jobs, head.id, key, run.fence, facts, known=head)
         if isinstance(failure, Throttled):
-            failure.retry_after = (bulk_pause_s if is_bulk else pause_s)(failure.retry_after)
+            pause = (bulk_pause_s if is_bulk else pause_s)(failure.retry_after)
+            failure.retry_after = None if left == "none" else pause
         raise failure
+
+    def _tell_key(
+        self, begun: Begun, credential: Credential, failure: BrokerError | None, seen: str, latency: int
+    ) -> Left | None:
+        """Tell the circuit of a call's key how it ended, and say what is left to ask where it is the key that failed.
+
+        What is no failure of a key's says nothing of it.
+        """
+        plan, of_key = begun.plan, isinstance(failure, OF_KEYS)
+        told = seen if failure is None or of_key else InvalidRequest.__name__
+        self.admission.record_key(plan.run, plan.model, credential, told, latency, now_ms())
+        if failure is None or not of_key:
+            return None
+        return left_after(plan.run, plan.head, plan.model, credential, failure)
 
     def goes_on(self, model: Model, call: Call) -> bool:
         """True where the provider will do the work of a call by itself, as far as that can be told before."""

@@ -16,7 +16,8 @@ from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.routing.model import Model
 from broker.routing.residency import outside
-from broker.steps.calling import Calling, of_run
+from broker.steps.building import of_run
+from broker.steps.calling import Calling
 from broker.steps.context import Run, enter, material
 from broker.steps.exchanging import Begun, Planned
 from broker.steps.repeating import answer_on_record, check_tries

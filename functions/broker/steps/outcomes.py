@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from broker.cached_input import CachedInput
 from broker.clock import now_ms
 from broker.consequences import SUCCEEDED
 from broker.errors import (
@@ -126,11 +127,22 @@ def facts_of(
         facts["operation"] = operation
     if answer:
         into, out = answer.input_tokens, answer.output_tokens
-        cost = model.cost(into, out, answer.units)
-        return facts | {"input_tokens": into, "output_tokens": out, "paid": "yes", "cost": cost}
+        cost = model.cost(into, out, answer.units, answer.cached)
+        known = {"input_tokens": into, "output_tokens": out} | _cached(answer.cached, into)
+        if answer.reasoning_tokens:
+            known["reasoning_tokens"] = answer.reasoning_tokens
+        return facts | known | {"paid": "yes", "cost": cost}
     if failure and failure.tokens is not None:
         into, out = failure.tokens
-        return facts | {"input_tokens": into, "output_tokens": out, "paid": "yes", "cost": model.cost(into, out)}
+        known = {"input_tokens": into, "output_tokens": out} | _cached(failure.cached, into)
+        return facts | known | {"paid": "yes", "cost": model.cost(into, out, cached=failure.cached)}
     if failure and failure.maybe_paid:
         facts |= {"paid": calls.UNKNOWN, "cost": recorded["r"]}
     return facts
+
+
+def _cached(cached: CachedInput, tokens: int) -> dict[str, int]:
+    """What a prompt cache had to do with, where there is something to tell."""
+    cached = cached.within(tokens)
+    told = {"cached_tokens": cached.read, "cache_write_tokens": cached.written + cached.written_1h}
+    return {name: count for name, count in told.items() if count}

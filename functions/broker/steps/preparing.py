@@ -5,17 +5,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from broker.context.chains import FIELD, Chains
 from broker.context.conversations import Turns, recall, room_for_history
 from broker.errors import PolicyMissing
 from broker.guardrails.canary import planted
 from broker.guardrails.policy import Policy, redacts
 from broker.guardrails.untrusted import strongest
 from broker.guardrails.walk import has_unread
-from broker.jobs.accepting import POLICIES, Hold, Prepared
+from broker.jobs.accepting import POLICIES
+from broker.jobs.holding import Hold, Prepared
 from broker.jobs.media_references import check_media
+from broker.jobs.store import Jobs, Payloads
 from broker.json_schema import checking
 from broker.prompts.templates import Prompts, apply_hints, arm_key
 from broker.routing.catalog import Models
+from broker.routing.provider_options import check_known
 from broker.routing.question import Question
 from broker.routing.routes import order_for
 from broker.routing.selection import Selection, select, worst_case_price
@@ -42,6 +46,9 @@ class Prepare:
     inbox: str
     """The bucket that requests may point into."""
     budgets: Budgets
+    jobs: Jobs
+    payloads: Payloads
+    """Of earlier jobs, which requests may go on from."""
 
     def __call__(self, tenant_id: str, document: dict[str, Any], now: int) -> Prepared:
         """Prepare one request.
@@ -59,7 +66,9 @@ class Prepare:
             rules = json.loads(chosen.postprocess)
             before = document.get("postprocess", ())  # of a request that is asked again, those of its route as well
             document["postprocess"] = [*before, *(() if rules in before else (rules,))]
-        return Prepared(document, hold, _wait(chosen), tokens, question.most_tokens(chosen.candidates), policies)
+        tenant, most = self.tenants.get(tenant_id, now), question.most_tokens(chosen.candidates)
+        bounds = tenant.budgets, tenant.queued_jobs, tenant.usage_by, tenant.cloud_events
+        return Prepared(document, hold, _wait(chosen), tokens, most, policies, *bounds)
 
     def quote(self, tenant_id: str, document: dict[str, Any], now: int) -> tuple[Question, int, int | None]:
         """What a request is, and what it can cost at most, whatever circuits and live figures say when it runs.
@@ -72,6 +81,18 @@ class Prepare:
         """
         question, chosen, holding = self._ready(tenant_id, document, now)
         return question, self._worst(chosen, question, holding), _wait(chosen)
+
+    def check_covers(self, tenant_id: str, nusd: int, now: int) -> bool:
+        """Stop where a tenant's budget does not cover so many nano-dollars now; nothing is held. True if it has one.
+
+        Raises:
+            BudgetExceeded: it does not.
+        """
+        budget = self.tenants.get(tenant_id, now).monthly_budget
+        if budget is None:
+            return False
+        ledger.check_covers(self.database, tenant_id, ledger.period_of(now), budget, nusd)
+        return True
 
     def _ready(
         self, tenant_id: str, document: dict[str, Any], now: int
@@ -98,13 +119,19 @@ class Prepare:
             checking.check_schema(schema)
         asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id, policies=policies)
         asked = replace(asked, redacts=self._redacts(asked))
-        if "conversation_id" not in filled or filled["task"] != "chat":
+        if filled["task"] != "chat":
             return asked
-        recalled = self._recalled(asked)
+        if FIELD in filled:
+            recalled = Chains(self.jobs, self.payloads).continued(tenant_id, filled, now)
+        elif "conversation_id" in filled:
+            recalled = self._recalled(asked)
+        else:
+            return asked
         taken = asked.redacts and not has_unread(recalled)  # earlier turns may have pictures
         return replace(asked, request=recalled, tokens=counter(recalled), redacts=taken)
 
     def _chosen(self, question: Question) -> Selection:
+        check_known(question.request, self.models.catalog(question.now).models.values())
         chosen = select(question, self.models.catalog(question.now))
         if not chosen.candidates:
             raise chosen.refusal()
@@ -165,12 +192,12 @@ class Prepare:
 
     def _hold(self, tenant: Tenant, worst: int, question: Question, now: int) -> Hold:
         if tenant.monthly_budget is None:
-            return Hold(worst if "max_cost_usd" in question.routing else 0)
+            return Hold(worst if "max_cost_usd" in question.routing else 0, worst=worst)
         if worst == 0:
             return Hold()
         period = ledger.period_of(now)
         self.budgets.open(tenant.id, period, tenant.monthly_budget, tenant.version)
-        return Hold(worst, {ledger.bucket_of(tenant.id, period): worst})
+        return Hold(worst, {ledger.bucket_of(tenant.id, period): worst}, worst)
 
 
 def _armed(request: Mapping[str, Any], tenant: str, holding: tuple[Policy, ...]) -> dict[str, Any]:

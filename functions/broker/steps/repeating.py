@@ -6,7 +6,7 @@ from typing import Any
 
 from broker import errors
 from broker.consequences import of_outcome
-from broker.errors import BrokerError
+from broker.errors import BrokerError, CredentialRejected, Throttled
 from broker.jobs.head import Head
 from broker.jobs.store import Payloads
 from broker.routing.model import Model
@@ -16,6 +16,14 @@ Calls = Mapping[str, dict[str, Any]]
 
 MOST_TRIES = 2
 """Calls of one model in one run that end in the same failure: the first, and one repeat."""
+
+OF_KEYS = (CredentialRejected, Throttled)
+"""What is the failure of a key where a model has several: it is rejected or without credit, or has had what it may."""
+
+
+def is_of_key(call: Mapping[str, Any]) -> bool:
+    """True for a call that failed by its key, of a model with a pool of them; `steps.keys` says what follows."""
+    return "j" in call and call.get("o") in [kind.__name__ for kind in OF_KEYS]
 
 
 def answer_on_record(payloads: Payloads, head: Head) -> dict[str, Any] | None:
@@ -49,4 +57,5 @@ def check_tries(model: Model, mine: Calls) -> None:
 def _failed(model_id: str, mine: Calls) -> list[dict[str, Any]]:
     """In the order in which they were made."""
     ordered = sorted(mine.items(), key=lambda pair: int(pair[0].split(".")[1]))
-    return [call for _, call in ordered if call["m"] == model_id and "e" in call and "w" not in call]
+    mine_alone = (call for _, call in ordered if call["m"] == model_id and not is_of_key(call))
+    return [call for call in mine_alone if "e" in call and "w" not in call]

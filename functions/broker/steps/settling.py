@@ -172,7 +172,7 @@ class SettleJob:
         mapping = document.mapping
         if not mapping and named_in(output):  # what was taken out of the answer alone
             mapping = (self.payloads.load(head.id, REDACTED, fresh=True) or {}).get("mapping", {})
-        turn = turn_of(head, document, output, mapping)
+        turn = turn_of(head, document, output, mapping, outcome.model)
         return self.turns().stage(head.tenant, head.conversation, turn, head.payloads_until)
 
 
@@ -218,7 +218,7 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
             (`errors.BrokerError.failure`), or the workflow's word of one (`{"Error", "Cause"}`).
     """
     facts = ending["answer"]["facts"] if "answer" in ending else {}
-    usage = {name: facts[name] for name in ("input_tokens", "output_tokens") if name in facts}
+    usage = {name: facts[name] for name in calls.USAGE if name in facts}
     known: dict[str, Any] = {"model": facts.get("model"), "usage": usage}
     if failure := _failure(ending):
         return replace(_failed(failure), **known)

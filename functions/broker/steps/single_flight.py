@@ -8,6 +8,7 @@ from broker.cache.answers import Given, Hit
 from broker.cache.canonical import cache_key_of
 from broker.cache.single_flight import Alone, Flights, Leader, Member, Shared, Waiter
 from broker.errors import BrokerError, Pending
+from broker.jobs import calls
 from broker.jobs.head import Head
 from broker.jobs.store import Payloads
 from broker.routing.model import Model
@@ -75,7 +76,7 @@ class SingleFlight:
     def brought(self, leading: Leader, run: Run, result: Mapping[str, Any]) -> None:
         """The call was answered: `told` is what the workflow gets."""
         facts = result["facts"]
-        usage = {name: facts[name] for name in ("input_tokens", "output_tokens")}
+        usage = {name: facts[name] for name in calls.USAGE if name in facts}
         known = run.id, result["output"], facts["model"], usage, facts["cost"], facts["ended_at"]
         answer = Shared(*known, cut=facts.get("cut", False))
         self.calls.share(leading, answer)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from broker.storage import Database
+from broker.storage import Database, Item
 from broker.tenants.api_keys import PREFIX, key_hash, key_id, well_formed
 
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
@@ -19,8 +19,12 @@ class Identity:
     principal: str
     scopes: frozenset[str]
     key: str = ""
-    """The id of an API key that has limits of its own; these are in `limits`, by the fields of a registry's entry."""
+    """The id of the API key; its own limits are in `limits`, by the fields of a registry's entry."""
     limits: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = field(default="", compare=False)
+    """The hash of the API key, by which it is looked up again; empty for a token."""
+    until: int | None = field(default=None, compare=False)
+    """When the token ends, in milliseconds; None for a key."""
 
 
 class Unauthorized(Exception):
@@ -61,6 +65,36 @@ def credential(headers: Mapping[str, str]) -> str:
     return header or f"Bearer {key}"
 
 
+PROTOCOL, BEARER = "broker.v1", "bearer."
+"""The subprotocol of push, and how a credential begins that is offered beside it."""
+
+
+def protocols(headers: Mapping[str, str]) -> list[str]:
+    """The subprotocols that a WebSocket's handshake offers (RFC 6455, section 4.1)."""
+    offered = [value for name, value in headers.items() if name.lower() == "sec-websocket-protocol"]
+    return [each.strip() for each in ",".join(offered).split(",") if each.strip()]
+
+
+def credential_of_handshake(headers: Mapping[str, str]) -> str:
+    """The same of a WebSocket's handshake: pages of browsers can send no header of their own but subprotocols.
+
+    Raises:
+        Unauthorized: as `credential`; a subprotocol is one more place.
+    """
+    header = credential(headers)
+    tokens = [each.removeprefix(BEARER) for each in protocols(headers) if each.startswith(BEARER)]
+    told = {*tokens, *([header.partition(" ")[2].strip()] if header else [])}
+    if len(told) > 1:
+        raise Unauthorized("two_credentials")
+    return header or "".join(f"Bearer {each}" for each in tokens[:1])
+
+
+def is_good(database: Database, digest: str, now: int) -> bool:
+    """Whether the API key with a hash opens anything now."""
+    item = database.get("registry", f"KEY#{digest}", "KEY")
+    return item is not None and _fault(item, now) is None
+
+
 def authenticate(header: str, database: Database, now: int, verifier: Callable[[], TokenVerifier]) -> Identity:
     """Check a credential: an API key, or a JWT of a registered issuer.
 
@@ -87,13 +121,18 @@ def authenticate(header: str, database: Database, now: int, verifier: Callable[[
 def _of_key(key: str, database: Database, now: int) -> Identity:
     if not well_formed(key):
         raise Unauthorized("malformed_key")
-    item = database.get("registry", f"KEY#{key_hash(key)}", "KEY")
+    digest = key_hash(key)
+    item = database.get("registry", f"KEY#{digest}", "KEY")
     if item is None:
         raise Unauthorized("unknown_key")
+    if fault := _fault(item, now):
+        raise Unauthorized(fault)
+    scopes = frozenset(item["scopes"])
+    return Identity(item["tenant"], item["principal"], scopes, key_id(digest), item.get("limits", {}), digest)
+
+
+def _fault(item: Item, now: int) -> str | None:
+    """Why a key that is known opens nothing; None for one that does."""
     if item["status"] != "active":
-        raise Unauthorized("revoked_key")
-    if item.get("valid_until", now + 1) <= now:
-        raise Unauthorized("expired_key")
-    limits = item.get("limits", {})
-    key_of_limits = key_id(key_hash(key)) if limits else ""
-    return Identity(item["tenant"], item["principal"], frozenset(item["scopes"]), key_of_limits, limits)
+        return "revoked_key"
+    return "expired_key" if item.get("valid_until", now + 1) <= now else None

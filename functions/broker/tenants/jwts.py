@@ -102,7 +102,8 @@ def _identity(issuer: Item, claims: dict[str, Any]) -> Identity:
     scopes = granted.split() if isinstance(granted, str) else granted
     if not isinstance(scopes, list) or not all(isinstance(each, str) for each in scopes):
         raise Unauthorized("malformed_scopes")
-    return Identity(tenant, str(claims["sub"]), frozenset(scopes))
+    until = int(claims["exp"] + LEEWAY_S) * 1000
+    return Identity(tenant, str(claims["sub"]), frozenset(scopes), until=until)
 
 
 def fetch_jwks(url: str, *, allow_http: bool) -> dict[str, Any]:

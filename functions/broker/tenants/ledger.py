@@ -28,6 +28,9 @@ from broker.tenants.slices import Slices, bucket_of_slice, key_of, read_all
 
 SPEND_SHARDS = 8
 
+OPEN = "open"
+"""The period of a bucket that counts jobs which have not ended: all that a job holds of it comes back at its end."""
+
 
 def period_of(ms: int) -> str:
     """The calendar month in UTC, `2026-11`."""
@@ -39,7 +42,14 @@ def bucket_of(scope: str, period: str) -> str:
     return f"{scope}/{period}"
 
 
-def open_period(database: Database, tenant: str, period: str, allowed: int, version: int | None = None) -> int:
+def counts_jobs(bucket: str) -> bool:
+    """True of a bucket, or a slice, that counts jobs, and no money."""
+    return bucket.endswith(f"/{OPEN}")
+
+
+def open_period(
+    database: Database, tenant: str, period: str, allowed: int, version: int | None = None, until_s: int | None = None
+) -> int:
     """Make sure that the budget of a period exists and has this allowance; repeats change nothing.
 
     An allowance that was changed within the period changes what is available by the difference, which may leave less
@@ -52,6 +62,7 @@ def open_period(database: Database, tenant: str, period: str, allowed: int, vers
         period: the month.
         allowed: nano-dollars.
         version: of the tenant's entry in the registry. With each other one is asked what was spent meanwhile.
+        until_s: when its items may go, in seconds since the epoch; None where they stay.
 
     Returns:
         How many slices it has.
@@ -64,7 +75,7 @@ def open_period(database: Database, tenant: str, period: str, allowed: int, vers
         found = read_all(database, bucket)
         some, *others = found.debts or [[]]
         with suppress(ConditionFailed):  # another request did it
-            database.write(_opening(found, item, stands, some), *map(_settled, some))
+            database.write(_opening(found, item, stands, some, until_s), *map(_settled, some))
             for more in others:
                 first = Update("ledger", pk, sk, add={"available": _owed(more)}, when=(If("pk", "exists"),))
                 database.write(first, *map(_settled, more))
@@ -75,12 +86,15 @@ def open_period(database: Database, tenant: str, period: str, allowed: int, vers
     return int(item.get("slices", 1))
 
 
-def _opening(found: Slices, item: Item | None, stands: Mapping[str, int], debts: Sequence[Item]) -> Put | Update:
+def _opening(
+    found: Slices, item: Item | None, stands: Mapping[str, int], debts: Sequence[Item], until_s: int | None
+) -> Put | Update:
     """The write that makes a budget's first slice, or changes it, and takes debts from it."""
     pk, sk = key_of(found.bucket)
     if item is None:
         available = stands["allowed"] - found.spent - found.returned + _owed(debts)
-        return Put("ledger", {"pk": pk, "sk": sk, "available": available, **stands}, (If("pk", "absent"),))
+        until = {} if until_s is None else {"expires_at": until_s}
+        return Put("ledger", {"pk": pk, "sk": sk, "available": available, **stands, **until}, (If("pk", "absent"),))
     known = tuple(If(name, "=", item[name]) if name in item else If(name, "absent") for name in stands)
     more = {"available": stands["allowed"] - item["allowed"] + _owed(debts)}
     return Update("ledger", pk, sk, set=dict(stands), add=more, when=known)
@@ -103,10 +117,13 @@ def pay(database: Database, known: Slices, nusd: int) -> None:
             database.write(*payment)
 
 
-def hold(bucket: str, nusd: int) -> Update:
-    """Take the worst case out of what is available; its condition fails when the bucket or slice does not cover it."""
+def hold(bucket: str, nusd: int, beyond: int = 0) -> Update:
+    """Take the worst case out of what is available; its condition fails when the bucket or slice does not cover it.
+
+    Where something is to be left, it fails without so much `beyond` it as well.
+    """
     pk, sk = key_of(bucket)
-    return Update("ledger", pk, sk, add={"available": -nusd}, when=(If("available", ">=", nusd),))
+    return Update("ledger", pk, sk, add={"available": -nusd}, when=(If("available", ">=", nusd + beyond),))
 
 
 def release(bucket: str, nusd: int) -> Update:
@@ -142,9 +159,10 @@ def book(
     for call in calls:
         row = rows.setdefault(call["model"], Counter())
         row.update({name: call.get(name, 0) for name in ("input_tokens", "output_tokens")})
-        row.update({"nusd": call["cost"], "calls": 1})
+        times = call.get("times", 1)
+        row.update({"nusd": call["cost"], "calls": times})
         if call["paid"] == "unknown":
-            row.update({"unknown": 1, "unknown_nusd": call["cost"]})
+            row.update({"unknown": times, "unknown_nusd": call["cost"]})
     first = back[own] if own else -sum(row["nusd"] for row in rows.values())
     if rows and first:
         next(iter(rows.values()))["returned"] = first
@@ -261,8 +279,8 @@ def exceeded(stands: Standing, nusd: int) -> BudgetExceeded:
     left = max(0, stands.available)
     ends = iso(stands.ends_at)
     return BudgetExceeded(
-        f"{message}, {_dollars(nusd)}: of {_dollars(stands.allowed)} until {ends}, {_dollars(stands.spent)} are spent, "
-        f"{_dollars(stands.held)} held for jobs that have not ended, and {_dollars(left)} left.",
+        f"{message}, {dollars(nusd)}: of {dollars(stands.allowed)} until {ends}, {dollars(stands.spent)} are spent, "
+        f"{dollars(stands.held)} held for jobs that have not ended, and {dollars(left)} left.",
         beside={
             "budget": {
                 "limit_usd": usd(stands.allowed),
@@ -276,7 +294,7 @@ def exceeded(stands: Standing, nusd: int) -> BudgetExceeded:
     )
 
 
-def _dollars(nano: int) -> str:
+def dollars(nano: int) -> str:
     """An amount for people: cents at least, and more digits where there are any."""
     whole, rest = divmod(nano, NANO)
     return f"USD {whole}.{f'{rest:09}'.rstrip('0'):0<2}"

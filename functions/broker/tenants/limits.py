@@ -39,6 +39,15 @@ NAMES: dict[str, tuple[What, Window]] = {f"{what}_per_{window}": (what, window) 
 CALLS, MOST_CALLS = "calls_per_second", 5_000
 """All calls of the API, looks among them: what a tenant has in any case (`tenants.call_rates`)."""
 
+QUEUED, MOST_QUEUED = "queued_jobs", 1_000_000
+"""Jobs that were accepted and have not ended (`tenants.open_jobs`)."""
+
+ENQUEUED, MOST_ENQUEUED = "enqueued_batch_tokens", 10**13
+"""Tokens of batches that have not ended (`batches.rows.enqueuing`)."""
+
+WAITS, MOST_WAITS = "waits_at_once", 10_000
+"""Calls that wait for an answer at the same time (`tenants.waits`)."""
+
 BODY_BYTES = "body_bytes"
 """The largest body of a request: a limit without a window."""
 

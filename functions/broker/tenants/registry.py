@@ -5,7 +5,8 @@ from typing import Any
 
 from broker.errors import Forbidden
 from broker.storage import Database
-from broker.tenants.limits import BODY_BYTES, CALLS, Limit, limits_of
+from broker.tenants.limits import BODY_BYTES, CALLS, ENQUEUED, QUEUED, WAITS, Limit, limits_of
+from broker.tenants.rules import Rule
 
 KEEP_MS = 30_000
 
@@ -56,8 +57,20 @@ class Tenant:
     """What its submissions may be in a window of time."""
     calls_per_second: int | None = None
     """Of the API, looks among them; None for what the stack gives each."""
+    queued_jobs: int | None = None
+    """Jobs that have not ended, at most."""
+    usage_by: tuple[str, ...] = ()
+    """What its usage is counted by."""
+    enqueued_batch_tokens: int | None = None
+    """Of batches that have not ended, at most."""
+    budgets: tuple[Rule, ...] = ()
+    """Beside its own."""
+    waits_at_once: int | None = None
+    """Calls that wait for an answer; None for what the stack gives each."""
     body_bytes: int | None = None
     """The largest body of one; None for what all may send."""
+    cloud_events: bool = False
+    """Whether events about what is its own have CloudEvents envelopes."""
     off_peak: dict[str, Any] | None = None
     """When rows of its batches may begin that name no hours themselves (`batches.hours.OffPeak.of`)."""
 
@@ -102,7 +115,13 @@ class Tenants:
                 version=item.get("version"),
                 limits=limits_of("tenant", tenant_id, item.get("limits", {})),
                 calls_per_second=item.get("limits", {}).get(CALLS),
+                queued_jobs=item.get("limits", {}).get(QUEUED),
+                enqueued_batch_tokens=item.get("limits", {}).get(ENQUEUED),
+                usage_by=tuple(item.get("usage_by", ())),
+                budgets=tuple(map(Rule.of, item.get("budgets", ()))),
+                waits_at_once=item.get("limits", {}).get(WAITS),
                 body_bytes=item.get("limits", {}).get(BODY_BYTES),
+                cloud_events=item.get("cloud_events", False),
                 off_peak=item.get("off_peak"),
             )
             self._kept[tenant_id] = (now, tenant)

@@ -112,14 +112,14 @@ class Slices:
         """What the others owe the first slice: a lowered allowance may leave it less than nothing."""
         return max(0, -self.items[0]["available"]) if len(self.items) > 1 else 0
 
-    def borrowing(self, number: int, nusd: int) -> list[Update] | None:
+    def borrowing(self, number: int, nusd: int, most_lenders: int = MOST_LENDERS) -> list[Update] | None:
         """The writes that hold from one slice with what others lend it; all of them, or none.
 
         What they lend beyond the need makes the next jobs find enough: half of what another slice has more, all that
-        a row has. None where more have to lend than a transaction takes.
+        a row has. None where more have to lend than a transaction takes, or `most_lenders`.
         """
         need = nusd - self.items[number]["available"]
-        lent = self._lent(number, need)
+        lent = self._lent(number, need, most_lenders)
         change = sum(amount for _, amount in lent)
         if change < need:
             return None
@@ -138,11 +138,11 @@ class Slices:
                 payments.append([paid, lender.gives(amount)])
         return payments
 
-    def _lent(self, number: int, need: int) -> list[tuple[Lender, int]]:
+    def _lent(self, number: int, need: int, most: int) -> list[tuple[Lender, int]]:
         rows = self._rows()
         if len(self.items) == 1:
-            return [(row, row.amount) for row in _richest(rows)[:MOST_LENDERS]]
-        lent = [(row, row.amount) for row in rows if row.amount < 0][:MOST_LENDERS]
+            return [(row, row.amount) for row in _richest(rows)[:most]]
+        lent = [(row, row.amount) for row in rows if row.amount < 0][:most]
         need -= sum(amount for _, amount in lent)
         lenders = [lender for lender in self._slices(but=number) + rows if lender.amount > 0]
         able = [lender for lender in lenders if lender.amount >= need]
@@ -151,7 +151,7 @@ class Slices:
             (lender,) = random.choices(able, [each.amount for each in able])  # noqa: S311 - no secret
             half = max(need, (lender.amount + need) // 2)
             return [*lent, (lender, half if lender.attribute == "available" else lender.amount)]
-        for lender in _richest(lenders)[: MOST_LENDERS - len(lent)]:
+        for lender in _richest(lenders)[: most - len(lent)]:
             if (amount := min(lender.amount, need)) > 0:
                 lent.append((lender, amount))
                 need -= amount
@@ -164,14 +164,15 @@ class Slices:
         return [Lender(row, "returned") for row in self.rows if row.get("returned")]
 
 
-def cutting(bucket: str, available: int, count: int) -> list[Put | Update]:
-    """The writes that cut a budget, which is whole and has so much, into slices of the same size."""
-    share = max(0, available) // count
+def cutting(bucket: str, first_slice: Item, count: int) -> list[Put | Update]:
+    """The writes that cut a budget, which is whole and whose item this is, into slices of the same size."""
+    share = max(0, first_slice["available"]) // count
+    until = {"expires_at": first_slice["expires_at"]} if "expires_at" in first_slice else {}
     given = (count - 1) * share
     whole = (If("slices", "absent"), If("available", ">=", given))
     keys = [key_of(slice_of(bucket, number)) for number in range(count)]
     first = Update("ledger", *keys[0], set={"slices": count}, add={"available": -given}, when=whole)
-    others = [{"pk": pk, "sk": sk, "available": share} for pk, sk in keys[1:]]
+    others = [{"pk": pk, "sk": sk, "available": share, **until} for pk, sk in keys[1:]]
     return [first, *(Put("ledger", item, (If("pk", "absent"),)) for item in others)]
 
 

@@ -1,6 +1,7 @@
 """Anthropic's messages and error bodies."""
 
 import json
+from hashlib import sha256
 
 from local.model_server.exchange import (
     Answer,
@@ -31,6 +32,7 @@ _ERRORS: dict[Kind, tuple[str, str]] = {
     "server": ("api_error", "Internal server error"),
     "unavailable": ("overloaded_error", "Overloaded"),
 }
+THOUGHT_TOKENS = 11
 _FINISH = {"stop": "end_turn", "length": "max_tokens", "refusal": "refusal"}
 
 
@@ -58,12 +60,19 @@ def read(request: Request) -> Ask:
         raise Problem("invalid", "stream: Streaming is not supported")
     messages = items(body["messages"], "messages")
     rules.check(body | {"model": request.model})
+    for block in (block for entry in messages if isinstance(said := entry.get("content"), list) for block in said):
+        if block.get("type") == "thinking" and block.get("signature") != _signature(str(block.get("thinking"))):
+            raise Problem("invalid", "messages: Invalid `signature` in `thinking` block")
     turns = [SpokenTurn(str(entry.get("role")), _said(entry.get("content"))) for entry in messages]
     if system := text_of(body.get("system"), "system"):
         turns.insert(0, SpokenTurn("system", system))
     wanted = mapping(body.get("output_config"), "output_config").get("format") or body.get("output_format")
     schema = mapping(mapping(wanted, "output_config.format").get("schema"), "schema") if wanted else None
     return Ask(tuple(turns), schema, _tool(body), limit(body["max_tokens"], "max_tokens"))
+
+
+def _signature(thought: str) -> str:
+    return sha256(f"thought by {thought}".encode()).hexdigest()
 
 
 def _said(content: object) -> str:
@@ -85,6 +94,14 @@ def _tool(body: Json) -> ForcedTool | None:
     return pick_tool(tools, choice.get("name", "") if named else None, "tool_choice")
 
 
+def _thought(body: Json, answer: Answer) -> Json | None:
+    """What comes before an answer where thinking is asked for."""
+    if mapping(body.get("thinking"), "thinking").get("type") not in ("enabled", "adaptive") or not answer.text:
+        return None
+    text = f"I answer in {len(answer.text.split())} words."
+    return {"type": "thinking", "thinking": text, "signature": _signature(text)}
+
+
 def write(request: Request, ask: Ask, answer: Answer) -> Json:
     """Write a message; a tool's input that was cut off is an empty object, and a refusal has no content."""
     reason = _FINISH[answer.finish]
@@ -94,19 +111,21 @@ def write(request: Request, ask: Ask, answer: Answer) -> Json:
         arguments = json.loads(answer.text) if whole else {}
         content = [{"type": "tool_use", "id": f"toolu_{request.seed[:24]}", "name": ask.tool.name, "input": arguments}]
         reason = "tool_use" if whole else reason
+    thought = _thought(request.body, answer)
     return {
         "id": f"msg_{request.seed[:24]}",
         "type": "message",
         "role": "assistant",
         "model": request.model,
-        "content": content,
+        "content": [*([thought] if thought else []), *content],
         "stop_reason": reason,
         "stop_sequence": None,
         "usage": {
             "input_tokens": answer.input_tokens,
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
-            "output_tokens": answer.output_tokens,
+            "output_tokens": answer.output_tokens + THOUGHT_TOKENS * bool(thought),
+            "output_tokens_details": {"thinking_tokens": THOUGHT_TOKENS * bool(thought)},
             "service_tier": "standard",
         },
     }

@@ -10,6 +10,7 @@ IDENTITY = re.compile(r"[a-zA-Z0-9_-]+")
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 USED_NAME = re.compile(r"[a-zA-Z0-9_-]{1,200}")
 PICTURES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+MOST_MARKS = 4
 BODY = frozenset(
     {
         *("model", "max_tokens", "messages", "system", "temperature", "top_p", "stop_sequences", "tools"),
@@ -39,12 +40,30 @@ def check(body: Json) -> None:
         refuse("messages: `tool_use` ids must be unique")
     if every and not body.get("tools"):
         refuse("Requests which include `tool_use` or `tool_result` blocks must define tools")
+    _thinking(body, turns)
     last = turns[-1][1][-1] if turns else {}
     prefilled = bool(turns) and turns[-1][0] == "assistant"
     if prefilled and last.get("type") == "text" and last["text"] != last["text"].rstrip():
         refuse("messages: final assistant content cannot end with trailing whitespace")
+    _marks(body, [block for _, blocks in turns for block in blocks])
     sampling = {name: body.get(name) for name in ("temperature", "top_p")}
     claude.check(str(body.get("model")), **sampling, prefilled=prefilled)
+
+
+def _marks(body: Json, blocks: list[Json]) -> None:
+    marks = [
+        each["cache_control"]
+        for each in [*objects(body.get("tools")), *_blocks(body.get("system")), *blocks]
+        if "cache_control" in each
+    ]
+    if len(marks) > MOST_MARKS:
+        refuse(f"A maximum of {MOST_MARKS} blocks with cache_control may be provided. Found {len(marks)}.")
+    for mark in marks:
+        if not isinstance(mark, dict) or mark.get("type") != "ephemeral" or mark.get("ttl", "5m") not in ("5m", "1h"):
+            refuse("cache_control: Input should be a valid ephemeral cache control")
+    times = [mark.get("ttl", "5m") for mark in marks]
+    if times != sorted(times):  # 1h before 5m
+        refuse("a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block")
 
 
 def _blocks(content: object) -> list[Json]:
@@ -60,6 +79,9 @@ def _block(block: Json, role: object, where: str) -> None:
         case "text":
             if not str(block.get("text") or "").strip():
                 refuse(f"{where}: text content blocks must contain non-whitespace text")
+        case "thinking" | "redacted_thinking":
+            if role != "assistant" or not (block.get("signature") or block.get("data")):
+                refuse(f"{where}: `thinking` blocks are the assistant's, and signed")
         case "tool_use":
             if role != "assistant":
                 refuse(f"{where}: `tool_use` blocks can only be in `assistant` messages")
@@ -82,6 +104,28 @@ def _block(block: Json, role: object, where: str) -> None:
                 refuse(f"{where}: Image does not match the provided media type {source['media_type']}")
         case other:
             refuse(f"{where}: Input tag '{other}' found using 'type' does not match any of the expected tags")
+
+
+def _thinking(body: Json, turns: list[tuple[object, list[Json]]]) -> None:
+    """What does not go with extended thinking."""
+    thinking = body.get("thinking")
+    if not isinstance(thinking, dict) or thinking.get("type") == "disabled":
+        return
+    budget, limit = thinking.get("budget_tokens"), body.get("max_tokens")
+    if thinking.get("type") == "enabled" and not (isinstance(budget, int) and 1024 <= budget < (limit or 0)):
+        refuse("thinking.enabled.budget_tokens: at least 1024, and less than `max_tokens`")
+    if body.get("temperature", 1) != 1 or body.get("top_p", 1) < 0.95:
+        refuse("`temperature` may only be set to 1 when thinking is enabled")
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict) and choice.get("type") in ("any", "tool"):
+        refuse("Thinking may not be enabled when tool_choice forces tool use.")
+    if turns and turns[-1][0] == "assistant":
+        refuse("messages: the final turn may not be the assistant's when thinking is enabled")
+    spoken = [blocks for role, blocks in turns if role == "assistant"]
+    goes_on = spoken and _of(spoken[-1], "tool_use") and _of(turns[-1][1], "tool_result")
+    first = spoken[-1][0].get("type") if spoken else None
+    if thinking.get("type") == "enabled" and goes_on and first not in ("thinking", "redacted_thinking"):
+        refuse("messages: Expected `thinking` or `redacted_thinking`, but found `tool_use`")
 
 
 def _paired(turns: list[tuple[object, list[Json]]], place: int) -> None:

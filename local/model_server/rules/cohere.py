@@ -8,6 +8,7 @@ BODY = frozenset(
     {
         *("model", "messages", "stream", "max_tokens", "temperature", "p", "k", "stop_sequences", "seed", "tools"),
         *("tool_choice", "response_format", "safety_mode", "documents", "citation_options", "strict_tools"),
+        "thinking",
     }
 )
 

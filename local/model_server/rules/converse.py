@@ -7,6 +7,7 @@ from local.model_server.exchange import Json
 from local.model_server.rules import claude
 from local.model_server.rules.common import NAME, is_mislabelled, is_plain_object, objects, refuse, twice
 
+MOST_POINTS = 4
 IDENTITY = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -38,6 +39,10 @@ def check(body: Json, model: str = "") -> None:
     text = contents[-1][-1].get("text", "") if prefilled else ""
     if text != text.rstrip():
         refuse("messages: final assistant content cannot end with trailing whitespace")
+    blocks = [block for content in contents for block in content]
+    every = [*objects((body.get("toolConfig") or {}).get("tools")), *objects(body.get("system")), *blocks]
+    if sum("cachePoint" in block for block in every) > MOST_POINTS:
+        refuse("You have exceeded the maximum number of cache points.")
     settings = body.get("inferenceConfig") or {}
     claude.check(model, temperature=settings.get("temperature"), top_p=settings.get("topP"), prefilled=prefilled)
 
@@ -74,6 +79,8 @@ def _tools(body: Json) -> list[str]:
     config = body.get("toolConfig") or {}
     names: list[str] = []
     for place, tool in enumerate(objects(config.get("tools"))):
+        if "cachePoint" in tool:
+            continue
         spec = tool.get("toolSpec")
         if not isinstance(spec, dict) or not NAME.fullmatch(str(spec.get("name"))):
             refuse(f"toolConfig.tools.{place}.toolSpec.name failed to satisfy constraint: [a-zA-Z0-9_-]+")

@@ -23,7 +23,7 @@ BODY = frozenset(
     {
         *("model", "messages", "temperature", "top_p", "max_tokens", "stop", "random_seed", "response_format", "tools"),
         *("tool_choice", "safe_prompt", "stream", "n", "presence_penalty", "frequency_penalty", "parallel_tool_calls"),
-        "metadata",
+        *("metadata", "reasoning_effort", "prompt_mode"),
     }
 )
 IDENTITY = re.compile("[a-zA-Z0-9]{9}")

@@ -117,12 +117,12 @@ class AnthropicDialect(Dialect):
         for turn in body["messages"]:
             kinds = [block["type"] for block in turn["content"]]
             assert kinds
-            assert set(kinds) <= {"text", "image", "tool_use", "tool_result"}
+            assert set(kinds) <= {"text", "image", "tool_use", "tool_result", "thinking", "redacted_thinking"}
             assert "tool_result" not in kinds[kinds.count("tool_result") :], "results come first"
             assert all(block["text"].strip() for block in turn["content"] if block["type"] == "text")
         assert body.keys() <= {
             *("model", "max_tokens", "messages", "system", "temperature", "top_p", "stop_sequences", "tools"),
-            *("tool_choice", "output_config"),
+            *("tool_choice", "output_config", "thinking"),
         }
         self.judge(body)
 

@@ -77,7 +77,7 @@ class CohereDialect(Dialect):
         assert not {"tools", "response_format"} <= body.keys(), "the two do not go together"
         assert body.keys() <= {
             *("model", "messages", "stream", "max_tokens", "temperature", "p", "stop_sequences", "seed", "tools"),
-            *("tool_choice", "response_format"),
+            *("tool_choice", "response_format", "thinking"),
         }
         self.judge(body)
 

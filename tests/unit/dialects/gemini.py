@@ -97,7 +97,7 @@ class GeminiDialect(Dialect):
         assert body.keys() <= {"contents", "systemInstruction", "generationConfig", "tools", "toolConfig"}
         assert body.get("generationConfig", {}).keys() <= {
             *("maxOutputTokens", "temperature", "topP", "stopSequences", "seed", "responseMimeType"),
-            "responseJsonSchema",
+            *("responseJsonSchema", "thinkingConfig"),
         }
         self.judge(body)
 

@@ -54,7 +54,7 @@ class MistralDialect(OpenAIDialect):
         assert [each["tool_call_id"] for each in messages if each["role"] == "tool"] == made
         assert body.keys() <= {
             *("model", "messages", "temperature", "top_p", "max_tokens", "stop", "random_seed", "response_format"),
-            *("tools", "tool_choice", "safe_prompt"),
+            *("tools", "tool_choice", "safe_prompt", "reasoning_effort"),
         }
 
     def judge(self, body: Any) -> None:

@@ -1,12 +1,12 @@
 """Batches of OpenAI's clients in memory: the REST door over HTTP, and all that makes rows jobs and results."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import openai
 from broker.batches.results.assembling import Assemble
+from broker.batches.results.pieces import Source
 from broker.clock import now_ms
 from broker.errors import BrokerError
 from broker.jobs.store import REQUEST
@@ -61,8 +61,10 @@ class Broker(Flow):
         """Put its results together, as files of the tenant."""
         files = a_file_door(self.world.database, self.door.bucket).files
 
-        def write(bucket: str, key: str, parts: Iterable[bytes], batch_id: str) -> None:
-            self.door.bucket.objects[key] = b"".join(parts)
+        def write(
+            bucket: str, key: str, source: Source, batch_id: str, so_far: Any = None, time_left: Any = None
+        ) -> None:
+            self.door.bucket.objects[key] = b"".join(piece.data for piece in source.pieces(lambda number: 1 << 20))
 
         Assemble(self.batches, self.results, files, write, "outbox")(batch_id, lambda: self.now)
 

@@ -28,7 +28,8 @@ KEYS = {"ib_acme": "acme", "ib_rich": "rich"}
 
 Json = dict[str, Any]
 Answer = Callable[[Json], Json | BrokerError | None]
-"""Of a request as it is kept: the output, why there is none, or None while it goes on."""
+"""Of a request as it is kept: the output (its files, with their kinds, as `made`), why there is none, or None while it
+goes on."""
 
 USAGE = {"input_tokens": 9, "output_tokens": 4}
 
@@ -66,16 +67,18 @@ def end(world: World, head: Head, answer: Json | BrokerError | None) -> None:
         status = Status.BLOCKED if answer.type == "refused" else Status.FAILED
         outcome = Outcome(status, error=answer.facts())
     else:
-        saved = world.payloads.save(head, "OUTPUT#1.1", answer)
+        made = answer.pop("made", [])
+        files = [{"media_type": kind, "bytes": len(data)} for data, kind in made]
+        saved = world.payloads.save(head, "OUTPUT#1.1", answer | ({"files": files} if files else {}), files=made)
         outcome = Outcome(
             Status.SUCCEEDED, model="small", output="OUTPUT#1.1", usage=USAGE, linked=saved.linked or None
         )
     world.jobs.change(head.id, lambda known: finish(known, outcome, now=now_ms()))
 
 
-def a_door(answer: Answer | None = None) -> Door:
+def a_door(answer: Answer | None = None, door: Door | None = None) -> Door:
     """The door of a broker that answers so; `acme` and `rich` are its tenants."""
-    door = Door()
+    door = door or Door()
     door.world.register(a_model("small", capabilities=["json", "tools"]), a_model("vectors", tasks=["embed"]))
     door.world.tenant("rich")
     door.world.queue = Answering(world=door.world, answer=answer or says())
@@ -108,6 +111,8 @@ class Server:
                     fate = owner.fate(len(owner.asked))
                 if headers.get("x-stainless-retry-count") == "2":
                     fate = "answered"
+                if self.path.startswith("/bucket/"):
+                    return self.tell(200, {}, door.bucket.objects[urlsplit(self.path).path.removeprefix("/bucket/")])
                 if fate == "cut":
                     self.close_connection = True
                     return
@@ -117,15 +122,17 @@ class Server:
                     self.close_connection = True
                     return
                 told: Json = proxy if fate == "answered" else {"statusCode": int(fate), "headers": {}, "body": "{}"}
-                content = told["body"].encode()
-                self.send_response(told["statusCode"])
-                for name, value in told["headers"].items():
+                self.tell(told["statusCode"], told["headers"], told["body"].encode())
+
+            do_POST = do_DELETE = do_GET
+
+            def tell(self, status: int, headers: dict[str, str], content: bytes) -> None:
+                self.send_response(status)
+                for name, value in headers.items():
                     self.send_header(name, value)
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
-
-            do_POST = do_DELETE = do_GET
 
             def log_message(self, format: str, *arguments: Any) -> None:
                 pass
@@ -157,9 +164,9 @@ def reply_of(
     path, query = unquote(urlsplit(target).path), dict(parse_qsl(urlsplit(target).query))
     routes = sorted(ROUTES, key=lambda route: "{" in route[1])  # as API Gateway, which prefers a path to a variable
     for known, resource in routes:
-        found = re.fullmatch(resource.replace("{id}", "([^/]+)"), path)
+        found = re.fullmatch(re.sub("{[a-z_]+}", "([^/]+)", resource), path)
         if known == method and found:
-            job_id = "".join(found.groups())
+            job_id = " ".join(found.groups())
             try:
                 sent = {"tenant": tenant, "job_id": job_id, "query": query, "ago_s": ago_s}
                 reply = door(method, resource, body, **sent, **headers)  # type: ignore[arg-type]

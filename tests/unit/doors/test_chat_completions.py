@@ -71,7 +71,7 @@ def test_a_body_is_a_job(given: dict[str, Any], made: dict[str, Any]) -> None:
         ({"parallel_tool_calls": "no"}, "parallel_tool_calls"),
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"functions": []}, "functions"),
-        ({"reasoning_effort": "high"}, "reasoning_effort"),
+        ({"reasoning": {"effort": "high"}}, "reasoning"),
         ({"service_tier": "priority"}, "service_tier"),
         ({"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens"),
         ({"response_format": {"type": "grammar"}}, "response_format.type"),
@@ -107,7 +107,14 @@ VIEW: dict[str, Any] = {
     "model": "small",
     "created_at": "2026-11-18T11:06:40.250Z",
     "output": {"text": "Well.", "finish_reason": "stop"},
-    "usage": {"input_tokens": 9, "output_tokens": 4, "cost_usd": 0.1},
+    "usage": {
+        "input_tokens": 9,
+        "output_tokens": 4,
+        "reasoning_tokens": 2,
+        "cached_tokens": 5,
+        "cache_write_tokens": 1,
+        "cost_usd": 0.1,
+    },
     "metadata": {"order": "17", "openai.user": "u-1"},
 }
 
@@ -126,7 +133,13 @@ def test_an_answer_is_a_completion() -> None:
                 "message": {"role": "assistant", "content": "Well.", "refusal": None, "annotations": []},
             }
         ],
-        "usage": {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13},
+        "usage": {
+            "prompt_tokens": 9,
+            "completion_tokens": 4,
+            "total_tokens": 13,
+            "completion_tokens_details": {"reasoning_tokens": 2},
+            "prompt_tokens_details": {"cached_tokens": 5, "cache_write_tokens": 1},
+        },
         "service_tier": "flex",
         "metadata": {"order": "17"},
         "user": "u-1",

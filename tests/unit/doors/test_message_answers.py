@@ -16,7 +16,14 @@ VIEW: dict[str, Any] = {
     "status": "succeeded",
     "model": "small",
     "output": {"text": "Well.", "finish_reason": "stop"},
-    "usage": {"input_tokens": 9, "output_tokens": 4, "cost_usd": 0.1},
+    "usage": {
+        "input_tokens": 9,
+        "output_tokens": 4,
+        "reasoning_tokens": 2,
+        "cached_tokens": 5,
+        "cache_write_tokens": 1,
+        "cost_usd": 0.1,
+    },
     "error": None,
     "metadata": {},
 }
@@ -26,19 +33,21 @@ USED = {"type": "tool_use", "id": "call_1", "name": "look", "input": {"a": "b"}}
 
 
 def test_an_answer_is_a_message() -> None:
+    """Without `citations`, which some clients take as a list only."""
     assert message_of(VIEW) == {
         "id": "msg_019a0b1c2d3e7f4a8b9c0d1e2f3a4b5c",
         "type": "message",
         "role": "assistant",
         "model": "small",
-        "content": [{"type": "text", "text": "Well.", "citations": None}],
+        "content": [{"type": "text", "text": "Well."}],
         "stop_reason": "end_turn",
         "stop_sequence": None,
         "usage": {
-            "input_tokens": 9,
+            "input_tokens": 3,
             "output_tokens": 4,
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
+            "output_tokens_details": {"thinking_tokens": 2},
+            "cache_creation_input_tokens": 1,
+            "cache_read_input_tokens": 5,
             "service_tier": "standard",
         },
     }
@@ -47,12 +56,12 @@ def test_an_answer_is_a_message() -> None:
 @pytest.mark.parametrize(
     ("output", "content", "reason"),
     [
-        (CALLED, [{"type": "text", "text": "I look.", "citations": None}, USED], "tool_use"),
+        (CALLED, [{"type": "text", "text": "I look."}, USED], "tool_use"),
         ({"tool_calls": [CALL], "finish_reason": "tool_calls", "text": ""}, [USED], "tool_use"),
-        ({"text": "We", "finish_reason": "length"}, [{"type": "text", "text": "We", "citations": None}], "max_tokens"),
+        ({"text": "We", "finish_reason": "length"}, [{"type": "text", "text": "We"}], "max_tokens"),
         (
             {"json": {"a": "ä"}, "finish_reason": "stop"},
-            [{"type": "text", "text": '{"a": "ä"}', "citations": None}],
+            [{"type": "text", "text": '{"a": "ä"}'}],
             "end_turn",
         ),
     ],

@@ -34,7 +34,10 @@ def with_parameters(**more: Any) -> dict[str, Any]:
         ({"temperature": 0.2, "top_p": 0.9}, with_parameters(temperature=0.2, top_p=0.9)),
         ({"stop_sequences": ["A", "B"]}, with_parameters(stop=["A", "B"])),
         ({"tools": [TOOL]}, with_input(tools=[MADE_TOOL])),
-        ({"tools": [TOOL | CACHED | {"type": "custom", "defer_loading": False}]}, with_input(tools=[MADE_TOOL])),
+        (
+            {"tools": [TOOL | CACHED | {"type": "custom", "defer_loading": False}]},
+            with_input(tools=[MADE_TOOL | CACHED]),
+        ),
         ({"tools": [TOOL], "tool_choice": {"type": "auto"}}, with_input(tools=[MADE_TOOL], tool_choice="auto")),
         ({"tools": [TOOL], "tool_choice": {"type": "any"}}, with_input(tools=[MADE_TOOL], tool_choice="required")),
         ({"tools": [TOOL], "tool_choice": {"type": "none"}}, with_input(tools=[MADE_TOOL], tool_choice="none")),
@@ -47,7 +50,8 @@ def with_parameters(**more: Any) -> dict[str, Any]:
         ({"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}, {"output_schema": SCHEMA}),
         ({"inference_geo": "eu"}, {"routing": {"regions": ["eu"]}}),
         ({"inference_geo": "global"}, {}),
-        ({"thinking": {"type": "disabled"}, "service_tier": "auto", "speed": "standard", "stream": False} | CACHED, {}),
+        ({"service_tier": "auto", "speed": "standard", "stream": False}, {}),
+        (CACHED, {"input": {"messages": [SAID[0] | CACHED]}}),
         ({"system": None, "tools": None, "container": None, "top_k": None}, {}),
     ],
 )
@@ -75,7 +79,7 @@ def text(words: str) -> dict[str, Any]:
 def test_instructions_are_the_first_message() -> None:
     assert talked(*SAID, system="Be brief.") == [{"role": "system", "content": "Be brief."}, *SAID]
     parts = [text("Be brief.") | CACHED, text("Be kind.")]
-    assert talked(*SAID, system=parts)[0] == {"role": "system", "content": [text("Be brief."), text("Be kind.")]}
+    assert talked(*SAID, system=parts)[0] == {"role": "system", "content": parts}
     later = {"role": "system", "content": [text("Now in French.")]}
     assert talked(*SAID, {"role": "assistant", "content": "Well."}, *SAID, later)[-1] == later
 
@@ -101,7 +105,7 @@ def test_pictures_and_documents_are_parts() -> None:
     picture = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
     file_data = "data:application/pdf;base64,JVBERg=="
     assert said["content"] == [
-        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}} | CACHED,
         picture,
         *(text("Report"), text("Of 2026."), text("The lamp.")),
         *(text("A heron."), picture, text("Words.")),
@@ -136,7 +140,7 @@ def test_calls_of_tools_and_their_results_are_messages_of_their_own() -> None:
     assert made[1:5] == [
         {"role": "assistant", "content": [text("I look.")], "tool_calls": calls},
         {"role": "tool", "tool_call_id": "toolu_2", "content": f"{FAILED}\nNo."},
-        {"role": "tool", "tool_call_id": "toolu_1", "content": seen},
+        {"role": "tool", "tool_call_id": "toolu_1", "content": seen} | CACHED,
         {"role": "user", "content": [text("Well?")]},
     ]
     assert made[5]["content"] is None
@@ -147,8 +151,9 @@ def test_calls_of_tools_and_their_results_are_messages_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("given", "field"),
     [
-        ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, "thinking.type"),
-        ({"thinking": {"type": "adaptive"}}, "thinking.type"),
+        ({"thinking": {"type": "enabled"}}, "thinking.budget_tokens"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2000, "display": "omitted"}}, "thinking.display"),
+        ({"thinking": {"type": "between_tools"}}, "thinking.type"),
         ({"top_k": 5}, "top_k"),
         ({"container": "c"}, "container"),
         ({"mcp_servers": []}, "mcp_servers"),
@@ -157,7 +162,6 @@ def test_calls_of_tools_and_their_results_are_messages_of_their_own() -> None:
         ({"speed": "fast"}, "speed"),
         ({"service_tier": "priority"}, "service_tier"),
         ({"inference_geo": 7}, "inference_geo"),
-        ({"output_config": {"effort": "high"}}, "output_config.effort"),
         ({"output_config": {"format": {"type": "grammar"}}}, "output_config.format.type"),
         ({"cache_control": {"type": "forever"}}, "cache_control.type"),
         ({"cache_control": {"type": "ephemeral", "ttl": "2h"}}, "cache_control.ttl"),
@@ -183,7 +187,7 @@ def test_calls_of_tools_and_their_results_are_messages_of_their_own() -> None:
         ({"messages": [user(text("x") | {"citations": [{}]})]}, "messages.0.content.0.citations"),
         ({"messages": [user(text("x"), {"type": "tool_result", "tool_use_id": "t"})]}, "messages.0.content.1"),
         (
-            {"messages": [{"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm."}]}]},
+            {"messages": [{"role": "assistant", "content": [{"type": "server_tool_use", "id": "s"}]}]},
             "messages.0.content.0.type",
         ),
         (

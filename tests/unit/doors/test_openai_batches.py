@@ -105,7 +105,7 @@ def test_rows_that_cannot_be_jobs_say_so_by_their_lines_and_fields(broker: Broke
         (row("fine", "again"), "fine", "duplicate_custom_id", "custom_id"),
         (row("b") | {"body": "Hello"}, "b", "invalid_field", "body"),
         (row("s", stream=True), "s", "unsupported", "body.stream"),
-        (row("r", reasoning_effort="high"), "r", "unsupported", "body.reasoning_effort"),
+        (row("r", verbosity="high"), "r", "unsupported", "body.verbosity"),
         (row("t", temperature=9), "t", "invalid_field", "body.temperature"),
         (row("l", max_tokens=-1), "l", "invalid_field", "body.max_tokens"),
         (row("n", model="nobody"), "n", "unknown_model", "body.model"),

@@ -44,11 +44,19 @@ def with_input(**more: Any) -> dict[str, Any]:
         ({"conversation": {"id": "conv-1"}}, {"conversation_id": "conv-1"}),
         ({"truncation": "auto"}, {"context": {"strategy": "truncate_oldest"}}),
         ({"truncation": "disabled", "store": True, "include": [], "stream": False}, {}),
-        ({"store": False}, {"ttl_seconds": 600, "deadline_seconds": 600}),
+        (
+            {"store": False},
+            {"ttl_seconds": 600, "deadline_seconds": 600, "context": {"continuable": False}},
+        ),
+        ({"previous_response_id": "resp_1"}, {"previous_job_id": "job_1"}),
+        ({"previous_response_id": "chatcmpl-1"}, {"previous_job_id": "none"}),
         ({"service_tier": "flex", "background": True}, {"priority": "bulk"}),
         (
             {"safety_identifier": "s", "prompt_cache_key": "p"},
-            {"metadata": {"openai.safety_identifier": "s", "openai.prompt_cache_key": "p"}},
+            {
+                "metadata": {"openai.safety_identifier": "s", "openai.prompt_cache_key": "p"},
+                "prompt_cache": {"key": "p"},
+            },
         ),
     ],
 )
@@ -132,9 +140,11 @@ def test_items_are_messages_and_calls_belong_to_the_turn_before() -> None:
     [
         ({"stream": True, "background": True}, "stream"),
         ({"stream_options": {"include_obfuscation": True}}, "stream_options"),
-        ({"previous_response_id": "resp_1"}, "previous_response_id"),
-        ({"reasoning": {"effort": "high"}}, "reasoning"),
-        ({"include": ["reasoning.encrypted_content"]}, "include"),
+        ({"previous_response_id": "resp_1", "conversation": "c-1"}, "previous_response_id"),
+        ({"previous_response_id": 17}, "previous_response_id"),
+        ({"reasoning": {"effort": "high", "mode": "pro"}}, "reasoning.mode"),
+        ({"reasoning": {"depth": 3}}, "reasoning.depth"),
+        ({"include": ["file_search_call.results"]}, "include.0"),
         ({"background": "yes"}, "background"),
         ({"background": 1}, "background"),
         ({"background": True, "store": False}, "store"),
@@ -149,7 +159,8 @@ def test_items_are_messages_and_calls_belong_to_the_turn_before() -> None:
         ({"prompt": {"id": "a", "colour": "blue"}}, "prompt.colour"),
         ({"prompt": {"version": "1"}}, "prompt.id"),
         ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input.0.type"),
-        ({"input": [{"type": "reasoning", "id": "rs_1", "summary": []}]}, "input.0.type"),
+        ({"input": [{"type": "reasoning", "summary": [], "encrypted_content": "x"}]}, "input.0.encrypted_content"),
+        ({"input": [{"type": "web_search_call", "id": "ws_1"}]}, "input.0.type"),
         ({"input": [{"role": "robot", "content": "Hi"}]}, "input.0.role"),
         ({"input": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "input.0.content.0.type"),
         (

@@ -71,13 +71,17 @@ def _known_zone(name: str) -> str:
     return name
 
 
+TimeZone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_known_zone)]
+"""Of the IANA database."""
+
+
 class Hours(Strict):
     """When rows may begin, by the clock of a place. What has begun goes on."""
 
     start: TimeOfDay
     end: TimeOfDay
     """On the next day where it is not after `start`."""
-    time_zone: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_known_zone)]
+    time_zone: TimeZone
     """Of the IANA database, such as `Europe/Berlin`."""
     days: list[Day] = Field(default_factory=lambda: list(get_args(Day)), min_length=1, max_length=7)
     """On which it starts."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from broker.batches.asking.hours import OffPeak
 from broker.batches.asking.request import BatchRequest, asked_of
-from broker.batches.batch import KEEP_S, LOOK_MS, MESSAGES, Batch, BatchStatus, is_document
+from broker.batches.batch import BEGUN_MS, KEEP_S, MESSAGES, Batch, BatchStatus, is_document
 from broker.batches.ports import BatchWorkflows, RowBytes
 from broker.batches.rows.planning import MOST_BYTES
 from broker.batches.store import Batches
@@ -216,7 +216,7 @@ class Submit:
             ends_at=begins_at + asked["completion_window_s"] * 1000,
             source=source,
             asked=asked,
-            due_at=now + LOOK_MS,
+            due_at=now + BEGUN_MS,
         )
 
     def _keep(self, batch: Batch) -> Taken:

@@ -97,7 +97,7 @@ class Children:
             return Child(stage, part, Ended("expired", error=gone.facts(), cost=end.cost), job_id)
         head = seen.head
         pages = seen.notes.get("ASKED", {}).get("metadata", {}).get("document_pages", "")
-        return Child(stage, part, self._ended(seen), job_id, pages, len(head.calls))
+        return Child(stage, part, self._ended(seen), job_id, pages, head.calls_made)
 
     def _ended(self, seen: Look) -> Ended:
         head = seen.head

@@ -58,8 +58,8 @@ class Pages:
         Raises:
             NotFound: the PDF is gone.
         """
-        self.pin(_owner(batch, row), _address(batch, number), self.readings.load_pages(batch.id, number))
-        return _address(batch, number)
+        self.pin(_owner(batch, row), address(batch, number), self.readings.load_pages(batch.id, number))
+        return address(batch, number)
 
     def take_back(self, batch: Batch, reading: Reading, children: Sequence[Child]) -> None:
         """Leave nothing of those whose rows became no jobs: nobody could erase it. May be repeated."""
@@ -68,10 +68,11 @@ class Pages:
         first = int(batch.stages[SCANS]["shard"]) * ROWS
         for child, (_, number) in zip(children, reading.portions(), strict=False):
             if number is not None and child.job_id is None:
-                self.pin(_owner(batch, first + child.part - 1), _address(batch, number), b"")
+                self.pin(_owner(batch, first + child.part - 1), address(batch, number), b"")
 
 
-def _address(batch: Batch, number: int) -> str:
+def address(batch: Batch, number: int) -> str:
+    """At which the job of a PDF finds it."""
     return f"s3://{batch.source['bucket']}/{batch.tenant}/media/{batch.id}/pages-{number}.pdf"
 
 

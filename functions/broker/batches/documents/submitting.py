@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from broker.batches.batch import DOCUMENT, KEEP_S, LOOK_MS, Batch, is_document
+from broker.batches.batch import BEGUN_MS, DOCUMENT, KEEP_S, Batch, is_document
 from broker.batches.documents.children import Child, Children
 from broker.batches.documents.earlier import Earlier, Kept, names_of
 from broker.batches.documents.pages import KNOWN, LoadsPages, Pages, Pin
@@ -105,7 +105,7 @@ class SubmitDocument:
             ends_at=now + recipe.deadline_s * 1000,
             source={"kind": DOCUMENT, **source},
             asked=asked,
-            due_at=now + LOOK_MS,
+            due_at=now + BEGUN_MS,
         )
         kept = batch if self.batches.create(batch) else self.batches.get(batch_id)
         if not kept.status.terminal:
@@ -126,6 +126,8 @@ class PlanDocument:
     outbox: Outbox
     results: Results
     pin: Pin
+    uncovered: Callable[[Batch, Stage, int], dict[str, str] | None] = lambda batch, stage, now: None
+    """Why a stage is not begun that the tenant's budget does not cover (`covering.Covering`)."""
 
     def __call__(
         self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool], *, may_wait: bool = False
@@ -159,6 +161,8 @@ class PlanDocument:
         fit = Fit(int(about["size"]), about.get("family"))
         ended = [[child.ended for child in stage] for stage in earlier.stages]
         step = next_step(reading, recipe, fit, ended, stopped=batch.stop)
+        if isinstance(step, Stage) and (refusal := self.uncovered(batch, step, clock())):
+            step = Final(error=refusal)
         if isinstance(step, Final):
             stages = list(self.children.by_stage(batch)) if earlier.again else earlier.stages
             return self._end(batch, recipe, reading, step, stages, clock())

@@ -74,7 +74,7 @@ def _children(batches: Batches, batch: Batch, shards: dict[int, Shard]) -> list[
             "stage": _name(batch, ids[head.id]),
             "status": head.status.value,
             "cost_usd": usd(head.spent),
-            "attempts": len(head.calls),
+            "attempts": head.calls_made,
         }
         for head in heads
     ]

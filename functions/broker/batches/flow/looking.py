@@ -16,6 +16,10 @@ from broker.errors import BrokerError, Conflict, NotFound
 ANEW_LOOKS = 8
 """In vain, at a batch that lacks nothing but its results: some five hours. Then they are collected anew, once."""
 
+UNTOUCHED = 1
+"""The revision of a batch that nobody has changed since it was made: it may never have been started. If it was, its
+first execution has the name of this start, so there are no two."""
+
 MOST_LOOKS = 16
 """The same after that: some half a day. Then it has failed."""
 
@@ -44,7 +48,7 @@ class LookAtBatch:
         elif batch.is_planned and not batch.is_done and (batch.token or batch.opens_at(now) > now):
             return False  # paused, or out of its hours: the workflow waits, and rightly
         elif not (batch.token and self.workflows.go_on(batch.token)):
-            self.workflows.start(batch.id, batch.rev)
+            self.workflows.start(batch.id, batch.rev if batch.rev > UNTOUCHED + 1 else 0)
         return True
 
 
@@ -56,6 +60,8 @@ def _looked(batch: Batch, now: int) -> Batch:
     """
     if batch.due_at is None or batch.due_at > now:
         raise Conflict(f"batch {batch.id} is not due")
+    if batch.rev == UNTOUCHED:
+        return batch.looked_at(now)
     if batch.erased_at and batch.is_done:
         return replace(batch, due_at=None)
     if batch.ends_at <= now:

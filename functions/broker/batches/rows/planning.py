@@ -12,6 +12,7 @@ from broker.batches.batch import Batch
 from broker.batches.flow.slots import Slots
 from broker.batches.ports import RowBytes
 from broker.batches.rows.converting import CheckColumns, Convert
+from broker.batches.rows.enqueuing import Enqueue
 from broker.batches.rows.identities import Identities
 from broker.batches.rows.lines import is_blank, split
 from broker.batches.shard import MODELS, ROWS, Shard
@@ -119,6 +120,8 @@ class Plan:
     """Told of a batch that failed, before it is kept; perhaps more than once."""
     check_columns: CheckColumns = lambda prompt, names: None
     """See `Convert`."""
+    most_tokens: Callable[[str, int], int | None] = lambda tenant, now: None
+    """See `Enqueue`."""
 
     @property
     def convert(self) -> Convert:
@@ -219,6 +222,8 @@ class Plan:
                 return batch
             return replace(batch, rows_in=where).planned(layout.shards, layout.rows, cursor, is_last=is_last, now=now)
 
+        if is_last:
+            return Enqueue(self.batches, self.most_tokens)(layout.batch, layout.offset, decide, now)
         return self.batches.change(layout.batch.id, decide)[1]
 
 

@@ -129,7 +129,8 @@ def _inputs(call: Call) -> tuple[str, list[Json]]:
     if call.options.get("guardrail") is not None:
         raise ModelGone("Batch inference passes by the model's guardrail.", code="bad_guardrail", param="model")
     if call.task == "chat":
-        request = bedrock_converse.request(call, bedrock_converse.prepared(call))
+        uncached = replace(call, options={**call.options, "cannot": [*call.options.get("cannot", ()), "prompt_cache"]})
+        request = bedrock_converse.request(uncached, bedrock_converse.prepared(uncached))
         if "toolConfig" in request:
             message = "Batch inference takes no tools."
             raise Rejected(message, code="unsupported_tools", param="input.tools")

@@ -5,16 +5,24 @@ ways; its turns alternate and begin with the user's. What it cannot take (`seed`
 `requestMetadata` says whose call it is, for the account's own log of invocations.
 """
 
+from base64 import b64decode, b64encode
 from typing import Any
 
+from broker.cached_input import CachedInput
 from broker.errors import Refused
+from broker.prompt_marks import LONG
+from broker.providers.bedrock.cache_points import pointed, settle
 from broker.providers.bedrock.invoke import Exchanger, guardrail
 from broker.providers.bedrock.service_errors import bad
+from broker.providers.wire import anthropic_thinking as thinking
 from broker.providers.wire import chat as chats
+from broker.providers.wire import reasoning
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import CONVERSE
 from broker.providers.wire.exchange import Json, charged, counted, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
+from broker.providers.wire.marks import of_part
+from broker.providers.wire.own_fields import beside
 from broker.providers.wire.tools import FORBIDDEN, DialectTool
 
 FINISHES = {"max_tokens": "length", "model_context_window_exceeded": "length", "tool_use": "tool_calls"}
@@ -32,6 +40,12 @@ PARAMETERS = {
     "stop": "stopSequences",
 }
 
+BY = "bedrock"
+"""Who signed a thought."""
+
+NOVA_EFFORTS = ("low", "medium")
+"""With more, Nova takes no limit on the answer."""
+
 CHOICES: dict[str, Json] = {"auto": {"auto": {}}, "none": {"auto": {}}, "required": {"any": {}}}
 """OpenAI's words for the choice of a tool. Converse cannot forbid tools that it was told of."""
 
@@ -45,6 +59,7 @@ def chat(call: Call, ask: Exchanger) -> Answer:
 
 def prepared(call: Call) -> History:
     """The conversation as the operation takes it."""
+    call = thinking.fitted(call) if _is_claude(call) else call
     return prepare(call, CONVERSE, said=chats.instruction(call, natively=False))
 
 
@@ -52,25 +67,69 @@ def request(call: Call, history: History) -> Json:
     """The operation's parameters."""
     made: Json = {"modelId": call.model, "messages": [_turn(each) for each in history.turns]}
     if history.system:
-        made["system"] = [{"text": each} for each in history.system]
-    if inference := chats.parameters(call, PARAMETERS):
+        made["system"] = [block for each in history.system for block in pointed({"text": each}, of_part(each))]
+    inference = chats.parameters(call, PARAMETERS)
+    more = _thinking(call, history)
+    if "thinking" in more:
+        heat = inference | more
+        thinking.without_heat(heat, "temperature", "topP")
+        inference = {name: value for name, value in inference.items() if name in heat}
+    if inference:
         made["inferenceConfig"] = inference
+    if fields := beside(more, call.extra):
+        made["additionalModelRequestFields"] = fields
     if tools := _tools(history):
         made["toolConfig"] = tools
     if guard := guardrail(call):
         made["guardrailConfig"] = guard
     if call.caller:
         made["requestMetadata"] = call.caller
+    settle(call, made)
     return made
 
 
+def _thinking(call: Call, history: History) -> Json:
+    """What the model's family calls it; the operation has no word of its own."""
+    if _is_claude(call):
+        return thinking.asked(call, history)
+    for turn in history.turns:
+        turn.thoughts = []
+    asked = reasoning.wanted(call)
+    if asked is None or call.options.get("reasoning") == "always":
+        return {}
+    if "nova" in _family(call):
+        if asked.is_off:
+            return {"reasoningConfig": {"type": "disabled"}}
+        most = reasoning.effort_of(call, asked, NOVA_EFFORTS) or NOVA_EFFORTS[0]
+        return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": most}}
+    effort = reasoning.effort_of(call, asked)
+    return {"reasoning_effort": effort} if effort else {}
+
+
+def _family(call: Call) -> str:
+    return str(call.options.get("family", call.model))
+
+
+def _is_claude(call: Call) -> bool:
+    return "anthropic" in _family(call)
+
+
+def _sent_back(thought: reasoning.Thought) -> Json:
+    if thought.kind == "data":
+        return {"reasoningContent": {"redactedContent": b64decode(thought.signature)}}
+    return {"reasoningContent": {"reasoningText": {"text": thought.text, "signature": thought.signature}}}
+
+
 def _turn(turn: Spoken) -> Json:
-    content: list[Json] = []
+    content: list[Json] = [_sent_back(each) for each in turn.thoughts]
     for result in turn.results:
         blocks = [_block(each) for each in result.parts]
-        content.append({"toolResult": {"toolUseId": result.id, "content": blocks}})
-    content += [_block(each) for each in turn.parts]
-    content += [{"toolUse": {"toolUseId": use.id, "name": use.name, "input": use.arguments}} for use in turn.uses]
+        content += pointed({"toolResult": {"toolUseId": result.id, "content": blocks}}, result.mark)
+    for each in turn.parts:
+        content += pointed(_block(each), of_part(each))
+    for use in turn.uses:
+        made = {"toolUseId": use.id, "name": use.name, "input": use.arguments}
+        content += pointed({"toolUse": made}, use.mark)
     return {"role": turn.role, "content": content}
 
 
@@ -85,7 +144,7 @@ def _tools(history: History) -> Json | None:
     # A conversation that has used tools must name them even where no more calls are wanted.
     if not tools or (choice == FORBIDDEN and not any(turn.uses for turn in history.turns)):
         return None
-    config: Json = {"tools": [{"toolSpec": _spec(each)} for each in tools]}
+    config: Json = {"tools": [block for each in tools for block in pointed({"toolSpec": _spec(each)}, each.mark)]}
     if choice:
         word, name = choice
         config["toolChoice"] = CHOICES.get(word) or {"tool": {"name": name}}
@@ -105,8 +164,11 @@ def answer(call: Call, reply: Any, history: History) -> Answer:
         BadOutput: it is not in the form of the operation, or misses the call's schema.
     """
     reason = field(reply, "stopReason")
-    tokens = (counted(field(reply, "usage", "inputTokens")), counted(field(reply, "usage", "outputTokens")))
-    with charged(tokens):
+    usage = field(reply, "usage")
+    cached = _cached(usage)
+    read = counted(field(usage, "inputTokens"))  # beside what the prompt cache had to do with
+    tokens = (None if read is None else read + sum(cached), counted(field(usage, "outputTokens")))
+    with charged(tokens, cached):
         if isinstance(reason, str) and reason in REFUSALS:
             code, message = REFUSALS[reason]
             raise Refused(message, code=code, maybe_paid=True)
@@ -116,6 +178,7 @@ def answer(call: Call, reply: Any, history: History) -> Answer:
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
             bad("Bedrock's reply has no message.")
     identity = field(reply, "ResponseMetadata", "RequestId")
+    thoughts = [block["reasoningContent"] for block in blocks if "reasoningContent" in block]
     uses = [block["toolUse"] for block in blocks if isinstance(block.get("toolUse"), dict)]
     answered = chats.answer(
         call,
@@ -124,8 +187,26 @@ def answer(call: Call, reply: Any, history: History) -> Answer:
         finish=FINISHES.get(str(reason), "stop"),
         tokens=tokens,
         facts={"request_id": str(identity)[:128]} if identity else {},
+        thinking=reasoning.Thinking([_thought(each, _is_claude(call)) for each in thoughts]),
+        cached=cached,
     )
     return history.toolbox.restored(answered)
+
+
+def _thought(block: Any, signs: bool) -> Json:
+    """What a model thought; only Claude takes it back."""
+    if isinstance(hidden := field(block, "redactedContent"), bytes):
+        return reasoning.hidden(BY if signs else "", b64encode(hidden).decode())
+    text, signature = (field(block, "reasoningText", name) for name in ("text", "signature"))
+    return reasoning.thought(str(text or ""), BY, signature if signs else None)
+
+
+def _cached(usage: Any) -> CachedInput:
+    written = counted(field(usage, "cacheWriteInputTokens")) or 0
+    details = field(usage, "cacheDetails")
+    longer = [each for each in details if field(each, "ttl") == LONG] if isinstance(details, list) else []
+    hour = min(counted(*(field(each, "inputTokens") for each in longer)) or 0, written)
+    return CachedInput(counted(field(usage, "cacheReadInputTokens")) or 0, written - hour, hour)
 
 
 def _called(use: Json) -> Json:

@@ -15,6 +15,7 @@ from broker.errors import Refused, Unavailable
 from broker.providers.aws.client import rounded
 from broker.providers.bedrock.invoke import Exchanger, InvokeReply, Json, exchanges, family
 from broker.providers.bedrock.service_errors import BLOCKED, bad
+from broker.providers.wire import chat as chats
 from broker.providers.wire import pictures
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.gathering import Part, gather
@@ -50,7 +51,7 @@ def generate_image(call: Call, ask: Exchanger) -> Answer:
 
 
 def _amazon(call: Call) -> Body:
-    text, size, seed = pictures.prompt(call), pictures.size(call), call.parameters.get("seed")
+    text, size, seed = pictures.prompt(call), pictures.size(call), chats.parameter(call, "seed")
     if seed is None:
         seed = random.randrange(SEEDS)  # noqa: S311 - variety, not a secret
     shape = {"width": size[0], "height": size[1]} if size else {}
@@ -81,7 +82,7 @@ def _stability(call: Call) -> Body:
     asked["output_format"] = pictures.media_type(call, ("png", "jpeg", "webp")).removeprefix("image/")
     if ratio := pictures.ratio(call, RATIOS):
         asked["aspect_ratio"] = ratio
-    seed = call.parameters.get("seed")
+    seed = chats.parameter(call, "seed")
 
     def body(places: list[int]) -> Json:
         chosen = {} if seed is None else {"seed": seed + places[0]}

@@ -5,6 +5,7 @@ Source: the API reference of the Gemini API (v1beta).
 
 from urllib.parse import quote
 
+from broker.cached_input import CachedInput
 from broker.errors import Refused
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Call
@@ -35,14 +36,14 @@ def post(call: Call, action: str, body: Json, timeout: float) -> ProviderReply:
     return post_json(url, body, headers=headers, timeout=timeout)
 
 
-def answered(reply: ProviderReply) -> tuple[str, list[Json]]:
-    """Why the model stopped, and the parts that it made for the reader.
+def answered(reply: ProviderReply) -> tuple[str, list[Json], list[Json]]:
+    """Why the model stopped, the parts that it made for the reader, and those that it thought before.
 
     Raises:
         Refused: it, or the service, would not answer.
         BadOutput: the answer is malformed.
     """
-    with exchange.charged(tokens(reply)):
+    with exchange.charged(tokens(reply), cached(reply)):
         if field(reply.body, "promptFeedback", "blockReason") not in UNBLOCKED:
             raise Refused("The provider's content policy refused the request.", code=BLOCKED, maybe_paid=True)
         candidate = exchange.first(reply.body, "candidates")
@@ -54,7 +55,7 @@ def answered(reply: ProviderReply) -> tuple[str, list[Json]]:
         found = field(candidate, "content", "parts") or []
         if not isinstance(found, list) or not all(isinstance(part, dict) for part in found):
             bad("The provider's reply has no content.")
-    return reason, [part for part in found if not part.get("thought")]
+    return reason, [part for part in found if not part.get("thought")], [part for part in found if part.get("thought")]
 
 
 def tokens(reply: ProviderReply) -> tuple[int | None, int | None]:
@@ -64,6 +65,11 @@ def tokens(reply: ProviderReply) -> tuple[int | None, int | None]:
         exchange.counted(*(field(usage, name) for name in ("promptTokenCount", "toolUsePromptTokenCount"))),
         exchange.counted(*(field(usage, name) for name in ("candidatesTokenCount", "thoughtsTokenCount"))),
     )
+
+
+def cached(reply: ProviderReply) -> CachedInput:
+    """What of the prompt the service had read before: it keeps by itself what it reads."""
+    return CachedInput(exchange.counted(field(reply.body, "usageMetadata", "cachedContentTokenCount")) or 0)
 
 
 def facts(reply: ProviderReply) -> dict[str, str]:

@@ -9,6 +9,7 @@ Options of a model: `family` where its name does not begin with it; `image` for 
 
 from broker.errors import Refused
 from broker.providers.gemini.format import BLOCKED, answered, facts, post, tokens
+from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange, pictures
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.exchange import Json, bad, field
@@ -38,14 +39,14 @@ def _gemini(call: Call, kind: str) -> Answer:
     ratio = pictures.ratio(call, RATIOS)
     shape: Json = ({"aspectRatio": ratio} if ratio else {}) | dict(call.options.get("image", {}))
     config: Json = {"responseModalities": ["IMAGE"]} | ({"imageConfig": shape} if shape else {})
-    seed = call.parameters.get("seed")
+    seed = chats.parameter(call, "seed")
 
     def paint(places: list[int], left: float) -> Part:
         chosen = {} if seed is None else {"seed": seed + places[0]}
         reply = post(call, "generateContent", {**asked, "generationConfig": config | chosen}, left)
         into, out = tokens(reply)
         try:
-            _, parts = answered(reply)
+            _, parts, _ = answered(reply)
         except Refused as error:
             if error.code == BLOCKED:  # no other picture of it will pass
                 raise

@@ -14,9 +14,9 @@ import re
 from typing import Any
 
 from broker.packed_numbers import Vectors
-from broker.providers.gemini.format import answered, facts, post, tokens
+from broker.providers.gemini.format import answered, cached, facts, post, tokens
 from broker.providers.wire import chat as chats
-from broker.providers.wire import exchange
+from broker.providers.wire import exchange, reasoning
 from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import GEMINI
@@ -25,6 +25,7 @@ from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Result, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply
 from broker.providers.wire.language import LANGUAGE, perform
+from broker.providers.wire.own_fields import beside
 from broker.providers.wire.picture_parts import encoded
 from broker.providers.wire.several_requests import in_batches
 from broker.providers.wire.tools import NAMED
@@ -38,6 +39,11 @@ PARAMETERS = {
     "stop": "stopSequences",
     "seed": "seed",
 }
+LEVELS = ("low", "high")
+"""That all models with levels know."""
+
+LEAST_BUDGET = 512
+
 MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", NAMED: "ANY"}
 
 ROLES = {"user": "user", "assistant": "model"}
@@ -74,7 +80,7 @@ class Gemini:
 def _chat(call: Call) -> Answer:
     history = prepare(call, GEMINI)
     reply = post(call, "generateContent", _request(call, history), call.timeout)
-    reason, shown = answered(reply)
+    reason, shown, thoughts = answered(reply)
     answer = chats.answer(
         call,
         text="".join(str(part.get("text") or "") for part in shown),
@@ -82,6 +88,11 @@ def _chat(call: Call) -> Answer:
         finish=FINISHES.get(reason, "stop"),
         tokens=tokens(reply),
         facts=facts(reply),
+        thinking=reasoning.Thinking(
+            [reasoning.thought(str(part.get("text") or "")) for part in thoughts],
+            exchange.counted(field(reply.body, "usageMetadata", "thoughtsTokenCount")),
+        ),
+        cached=cached(reply),
     )
     return history.toolbox.restored(answer)
 
@@ -93,7 +104,7 @@ def _generate_image(call: Call) -> Answer:
 
 
 def _request(call: Call, history: History) -> Json:
-    config = chats.parameters(call, PARAMETERS)
+    config = chats.parameters(call, PARAMETERS) | _thinking(call)
     tools, choice = history.toolbox.tools, history.toolbox.choice
     natively = call.output_schema is not None and not tools and fits(call.output_schema)
     if call.output_schema is not None and not tools:
@@ -104,7 +115,7 @@ def _request(call: Call, history: History) -> Json:
     asked: Json = {"contents": [_content(each, signed) for each in history.turns]}
     if system := [*history.system, *([said] if said else [])]:
         asked["systemInstruction"] = {"parts": [{"text": each} for each in system]}
-    if config:
+    if config := beside(config, call.extra):
         asked["generationConfig"] = config
     if tools:
         declared = [each.function("parametersJsonSchema") for each in tools]
@@ -116,6 +127,22 @@ def _request(call: Call, history: History) -> Json:
     if "safety_settings" in call.options:
         asked["safetySettings"] = call.options["safety_settings"]
     return asked
+
+
+def _thinking(call: Call) -> Json:
+    """Its thinking is measured in tokens; from Gemini 3 on (`reasoning: "level"`), in words."""
+    asked = reasoning.wanted(call)
+    if asked is None:
+        return {}
+    told: Json = {"includeThoughts": True} if asked.summary and not asked.is_off else {}
+    if call.options.get("reasoning") == "level":
+        effort = reasoning.effort_of(call, asked, LEVELS)
+        return {"thinkingConfig": told | ({"thinkingLevel": effort} if effort else {})}
+    if asked.is_off:
+        return {"thinkingConfig": {"thinkingBudget": 0}}
+    if asked.effort is None and asked.budget is None:
+        return {"thinkingConfig": told}
+    return {"thinkingConfig": told | {"thinkingBudget": reasoning.budget_of(call, asked, LEAST_BUDGET)}}
 
 
 def fits(schema: Any, depth: int = 0) -> bool:

@@ -15,6 +15,7 @@ from broker.errors import InvalidRequest, Rejected
 from broker.providers.openai.format import OpenAIService
 from broker.providers.openai.languages import code_of
 from broker.providers.openai.usage import tokens
+from broker.providers.wire import chat as chats
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.exchange import bad, facts
 from broker.providers.wire.http_client import Part, ProviderReply, post_for_bytes, post_form
@@ -163,8 +164,8 @@ def _form(call: Call) -> dict[str, Part]:
         form["language"] = call.input["source_language"].partition("-")[0].lower()
     if isinstance(call.input.get("text"), str):
         form["prompt"] = call.input["text"]
-    if call.parameters.get("temperature") is not None:
-        form["temperature"] = str(call.parameters["temperature"])
+    if (temperature := chats.parameter(call, "temperature")) is not None:
+        form["temperature"] = str(temperature)
     form |= {name: str(value) for name, value in call.options.get("transcription", {}).items()}
     return form | {"file": (f"sound.{ending}", sound.data, sound.media_type)}
 

@@ -10,16 +10,19 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
+from broker.cached_input import CachedInput
 from broker.errors import Refused, Unavailable
 from broker.packed_numbers import Vectors
+from broker.providers.openai.thinking import reasoned_in, thoughts_of, written
 from broker.providers.wire import chat as chats
-from broker.providers.wire import exchange, failures, saying
+from broker.providers.wire import exchange, failures, reasoning, saying
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.dialects import COMPATIBLE, Dialect
 from broker.providers.wire.embeddings import from_base64, is_vector
 from broker.providers.wire.exchange import Json, bad
 from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json
+from broker.providers.wire.own_fields import beside
 from broker.providers.wire.several_requests import in_batches
 from broker.providers.wire.tools import NAMED, DialectTool
 from broker.providers.wire.wrapping import is_plain, unwrapped, wrapped
@@ -42,6 +45,8 @@ FAILURES = frozenset({"error", "network_error", "insufficient_system_resource"})
 MOST_TEXTS = {"float": 64, "base64": 256}
 """To embed in one request, by the form that the numbers come in: replies of some 4 MB, should each have 3,072. As words
 a number has up to 22 bytes, as a 32-bit float in base64 five and a third."""
+
+CACHE_WRITES = "cache_write_tokens"
 
 _SPEAKER = re.compile(r"[^\s<|\\/>]{1,64}")
 """What may stand as a message's `name`."""
@@ -68,6 +73,8 @@ class OpenAIService:
     """Further fields of a chat."""
     dialect: Dialect = COMPATIBLE
     finishes: Mapping[str, str] = field(default_factory=lambda: FINISHES)
+    efforts: Sequence[str] = reasoning.USUAL
+    """Words for how much its models think, where the registry says no others."""
 
 
 def chat(call: Call, service: OpenAIService) -> Answer:
@@ -78,10 +85,11 @@ def chat(call: Call, service: OpenAIService) -> Answer:
     wraps = call.output_schema is not None and not is_plain(call.output_schema)
     plain = replace(call, output_schema=wrapped(call.output_schema or {})) if wraps else call
     history = prepare(plain, service.dialect, links=service.links, said=chats.instruction(plain, natively=True))
-    asked = request(plain, service, history)
+    asked = beside(request(plain, service, history), call.extra)
     reply = _post(call, service, "chat/completions", asked, places=history.in_place(call))
-    tokens = (_tokens(reply, "prompt_tokens"), _tokens(reply, "completion_tokens"))
-    with exchange.charged(tokens):
+    tokens, reasoned = (_tokens(reply, "prompt_tokens"), written(reply)), reasoned_in(reply)
+    cached = _cached(reply)
+    with exchange.charged(tokens, cached):
         choice = exchange.first(reply.body, "choices")
         message, reason = _message(choice), str(choice.get("finish_reason")).lower()
         _check(choice, message, reason)
@@ -90,7 +98,10 @@ def chat(call: Call, service: OpenAIService) -> Answer:
     if wraps:
         text = unwrapped(saying.json_of(saying.shown(text, finish))) or text
     facts = exchange.facts(reply)
-    answer = chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts)
+    told = reasoning.Thinking(thoughts_of(message), reasoned)
+    answer = chats.answer(
+        call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts, cached=cached, thinking=told
+    )
     return history.toolbox.restored(answer)
 
 
@@ -125,6 +136,9 @@ def request(call: Call, service: OpenAIService, history: History) -> Json:
             word, name = choice
             asked["tool_choice"] = {"type": "function", "function": {"name": name}} if word == NAMED else word
     asked |= chats.parameters(call, names | {"max_output_tokens": service.limit}) | service.more
+    if (wanted := reasoning.wanted(call)) and call.options.get("reasoning") != "always":
+        effort = reasoning.effort_of(call, wanted, service.efforts)
+        asked |= {"reasoning_effort": effort} if effort else {}
     if call.output_schema is not None:
         schema = {"name": "answer", "schema": call.output_schema, "strict": is_closed(call.output_schema)}
         asked["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -255,6 +269,13 @@ def _tool_call(given: Any) -> Json:
     if not isinstance(function, dict) or "arguments" not in function:
         bad("The model's tool call is malformed.")
     return {"id": given.get("id"), "name": function.get("name"), "arguments": function["arguments"]}
+
+
+def _cached(reply: ProviderReply) -> CachedInput:
+    """What of the prompt came from the service's prompt cache and, where it charges for that, went there."""
+    details = exchange.field(reply.body, "usage", "prompt_tokens_details")
+    read, written = (exchange.counted(exchange.field(details, name)) or 0 for name in ("cached_tokens", CACHE_WRITES))
+    return CachedInput(read, written)
 
 
 def _tokens(reply: ProviderReply, name: str) -> int | None:

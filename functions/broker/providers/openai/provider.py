@@ -2,12 +2,15 @@
 
 Options of a model: `links` is true where a compatible server fetches `https` pictures itself and may do so: what it
 can reach, a tenant can then make it fetch. `caller` is true where it may be told whose call it is
-(`safety_identifier`), as OpenAI is. `dimensions` of embeddings, where it is not the model's own number. And those of
-`wire.abilities`.
+(`safety_identifier`), as OpenAI is, and `prompt_cache_key` where it takes that field. `dimensions` of embeddings, where
+it is not the model's own number. And those of `wire.abilities`.
 """
+
+from typing import Any
 
 from broker.providers.openai import format as openai_format
 from broker.providers.wire import exchange
+from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.dialects import COMPATIBLE, OPENAI
 from broker.providers.wire.language import LANGUAGE, perform
@@ -55,8 +58,21 @@ def service(call: Call) -> openai_format.OpenAIService:
         links=own or call.options.get("links") is True,
         packs=own,
         dialect=OPENAI if own else COMPATIBLE,
-        more=({} if own else UNSTREAMED) | _caller(call, own),
+        more=({} if own else UNSTREAMED) | _caller(call, own) | prompt_cache(call, own),
     )
+
+
+def prompt_cache(call: Call, takes: bool) -> dict[str, Any]:
+    """What tells the service which requests begin alike, and how long to keep what it read; it keeps it by itself."""
+    if not (takes or call.options.get("prompt_cache_key") is True) or cannot(call.options, "prompt_cache"):
+        return {}
+    key = {"prompt_cache_key": call.cache_key} if call.cache_key else {}
+    match call.cache_ttl:
+        case "24h":
+            return key | {"prompt_cache_retention": "24h"}
+        case "30m" | "12h" as ttl:
+            return key | {"prompt_cache_options": {"ttl": ttl}}
+    return key
 
 
 def _caller(call: Call, own: bool) -> dict[str, str]:

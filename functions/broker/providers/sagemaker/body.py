@@ -23,6 +23,7 @@ from broker.providers.wire.chat import instruction
 from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import unsupported_task
 from broker.providers.wire.saying import json_of, shown
+from broker.providers.wire.sending import taken
 from broker.token_estimates import estimate
 
 TASKS = frozenset({"custom", "chat", "embed"})
@@ -66,6 +67,7 @@ def _values(call: Call, *, in_text: bool) -> dict[str, Any]:
     given = call.input
     values: dict[str, Any] = {name: given[name] for name in ("body", "text", "messages") if given.get(name) is not None}
     values["parameters"] = {name: each for name, each in call.parameters.items() if each is not None}
+    taken(*values["parameters"])
     if call.task == "chat":
         said = [{"role": "user", "content": each} for each in _texts(given.get("text"))]
         messages = list(values.get("messages", said))

@@ -3,25 +3,33 @@
 without: parameters that are not sent to it (`["temperature", "top_p"]`).
 either: parameters of which it takes one at a time (`["temperature", "top_p"]`): the first that a request gives.
 cannot: what it refuses of a conversation, of `CANNOT`.
+efforts, reasoning: how it is asked to think (`wire.reasoning`).
 """
 
 from collections.abc import Mapping
 from typing import Any
+
+from broker.providers.wire.reasoning import EFFORTS
 
 PARAMETERS = ("temperature", "top_p", "max_output_tokens", "stop", "seed")
 
 CANNOT = {
     "forced_tools": "It takes no choice of a tool but `auto`, and is told in words that it has to use one.",
     "prefill": "It does not go on with a last word of its own: a user asks it to.",
+    "prompt_cache": "It takes no marks of what its provider is to keep, and no key or time for that.",
     "repeated_roles": "Its template takes turns of user and model in alternation, and the user's first.",
     "system": "It has no instructions: they are said by the user, first of all.",
     "thought_signatures": "It is older than them (Gemini), and calls that have none are sent without.",
 }
 
+WAYS = ("adaptive", "always", "budget", "level")
+"""Of `reasoning`, the way in which a model is asked to think (`wire.reasoning`)."""
+
 LISTS: Mapping[str, frozenset[str]] = {
     "without": frozenset(PARAMETERS),
     "either": frozenset(PARAMETERS),
     "cannot": frozenset(CANNOT),
+    "efforts": frozenset(EFFORTS),
 }
 
 
@@ -33,6 +41,8 @@ def fault(options: Mapping[str, Any]) -> str | None:
             return f"{name} is a list of {', '.join(sorted(known))}"
         if strange := sorted(set(given) - known):
             return f"{name} has {', '.join(strange)}; it knows {', '.join(sorted(known))}"
+    if options.get("reasoning", WAYS[0]) not in WAYS:
+        return f"reasoning is one of {', '.join(WAYS)}"
     return None
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol
 
+from broker.cached_input import NOT_CACHED, CachedInput
+
 
 @dataclass(frozen=True, slots=True)
 class Blob:
@@ -12,6 +14,8 @@ class Blob:
 
     data: bytes
     media_type: str
+    mark: str = ""
+    """For how long a prompt up to here is to be kept (`wire.marks`); empty for no mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,12 @@ class Call:
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the operators registered with the model for its provider alone: a guardrail's id, an API version, …"""
     media: MediaReader = field(default_factory=NoMedia)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the service's own that the request sends on purpose (`wire.own_fields`)."""
+    cache_key: str = ""
+    """What requests have in common that a provider's prompt cache should see together; of one tenant alone."""
+    cache_ttl: str = ""
+    """For how long the whole prompt is to be kept there (`jobs.prompt_caching.PromptCache`); empty for no wish."""
     scope: str = ""
     """Whose call it is: what a service keeps between calls (a bot's session) never meets that of another scope."""
     token: str = ""
@@ -141,10 +151,14 @@ class Answer:
     finish_reason: str = "stop"
     facts: dict[str, str] = field(default_factory=dict)
     """Small facts for the attempt's record, such as the provider's own request id."""
+    cached: CachedInput = NOT_CACHED
+    """Of `input_tokens`, those that the provider's prompt cache had to do with."""
     units: Mapping[str, int] = field(default_factory=dict)
     """What is paid for beside tokens (`registry.model_entry.Unit`): `images`, `pages`, `characters`, `seconds`,
     `requests`; `forms`, `tables` for pages that were searched for them, which count as pages too; `text_units`,
     thousands of characters of each request, and `content_units` and its kin, the same for each policy by itself."""
+    reasoning_tokens: int = 0
+    """Of the output's, those that were thought; they are counted and priced there."""
     files: tuple[Blob, ...] = ()
     """Pictures and sounds that were made; the job's `output.files` tells where they are, in this order."""
 

@@ -7,10 +7,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from broker.cached_input import NOT_CACHED, CachedInput
 from broker.errors import InvalidRequest, Truncated
-from broker.providers.wire import abilities, saying, structured
+from broker.providers.wire import abilities, reasoning, saying, structured
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.exchange import Json, bad, charged, field, texts, used
+from broker.providers.wire.sending import taken
 
 PICTURE_TOKENS = 1600
 """What a picture counts for where a service tells no usage: about what the dearer ones charge for a large one."""
@@ -28,7 +30,17 @@ def messages(call: Call) -> list[Json]:
 def parameters(call: Call, names: Mapping[str, str]) -> Json:
     """What was asked for, by the service's names (`ours: theirs`)."""
     given = abilities.sent(call.options, call.parameters)
-    return {theirs: given[ours] for ours, theirs in names.items() if ours in given}
+    found = {ours: theirs for ours, theirs in names.items() if ours in given}
+    taken(*found)
+    return {theirs: given[ours] for ours, theirs in found.items()}
+
+
+def parameter(call: Call, name: str) -> Any:
+    """One that is sent as it is, or None."""
+    value = call.parameters.get(name)
+    if value is not None:
+        taken(name)
+    return value
 
 
 def instruction(call: Call, *, natively: bool) -> str | None:
@@ -71,6 +83,8 @@ def answer(
     finish: str,
     tokens: tuple[int | None, int | None],
     facts: dict[str, str],
+    thinking: reasoning.Thinking = reasoning.NO_THINKING,
+    cached: CachedInput = NOT_CACHED,
 ) -> Answer:
     """The answer to a chat.
 
@@ -81,14 +95,17 @@ def answer(
         finish: `stop`, `length` or `tool_calls`.
         tokens: in and out as the service reported them, None for what it did not report.
         facts: of the attempt.
+        thinking: what the model thought before; told where the call asks for it.
+        cached: of the tokens in, what the service's prompt cache had to do with.
 
     Raises:
         Truncated: the limit was reached before anything was said, or in the midst of JSON.
         BadOutput: it is empty, no text, or outside the schema.
     """
-    with charged(tokens):
+    with charged(tokens, cached):
         calls = saying.called(call, tool_calls, finish)
-        output = _output(call, saying.shown(text, finish), calls, finish)
+        told = [each for each in thinking.thoughts if any(each.values())] if reasoning.thinks(call) else []
+        output = _output(call, saying.shown(text, finish), calls, finish, told)
     said = text + "".join(each["function"]["arguments"] for each in calls)
     return Answer(
         output,
@@ -97,17 +114,19 @@ def answer(
         output_tokens=tokens[1] or used(None, said),
         finish_reason=output["finish_reason"],
         facts=facts,
+        reasoning_tokens=thinking.tokens or 0,
+        cached=cached,
     )
 
 
-def _output(call: Call, text: str, calls: list[Json], finish: str) -> Json:
+def _output(call: Call, text: str, calls: list[Json], finish: str, thoughts: list[Json]) -> Json:
     if not text.strip() and not calls:
         if finish == "length":
             _cut_off("The model reached its limit before it said anything.")
         bad("The model's answer is empty.", code="empty_answer")
     if calls and finish == "stop":  # what several services say, of a tool that was forced at least
         finish = "tool_calls"
-    output: Json = {"text": text, "finish_reason": finish}
+    output: Json = {"text": text, "finish_reason": finish} | ({"reasoning": thoughts} if thoughts else {})
     if calls:
         output["tool_calls"] = calls
     elif call.output_schema is not None:

@@ -43,6 +43,8 @@ class Dialect:
     undeclared: Literal["kept", "declared", "words"] = "kept"
     """Tool calls of a history whose request has no tools: they are taken as they are, or the tools have to be declared
     (and are forbidden), or the calls are told in words, where tools that are declared cannot be forbidden."""
+    thoughts: str = ""
+    """The provider whose signed thoughts it takes back (`wire.reasoning`); empty for none."""
     passes_on: bool = False
     """Whether content is in OpenAI's parts, of which those that are neither text nor picture are the service's own
     affair."""
@@ -74,6 +76,7 @@ ANTHROPIC = Dialect(
     sees_results=True,
     pictures=PICTURES,
     undeclared="declared",
+    thoughts="anthropic",
 )
 GEMINI = Dialect(
     WORDS,
@@ -82,4 +85,4 @@ GEMINI = Dialect(
     pictures=frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"}),
 )
 COHERE = Dialect(WORDS, system="first", prefill=False, undeclared="words")
-CONVERSE = Dialect(WORDS, merged=True, sees_results=True, pictures=PICTURES, undeclared="words")
+CONVERSE = Dialect(WORDS, merged=True, sees_results=True, pictures=PICTURES, undeclared="words", thoughts="bedrock")

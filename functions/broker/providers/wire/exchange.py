@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+from broker.cached_input import NOT_CACHED, CachedInput
 from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Rejected
 from broker.providers.wire.base import Call
 from broker.providers.wire.http_client import ProviderReply
@@ -87,13 +88,13 @@ def unsupported_task() -> Rejected:
 
 
 @contextmanager
-def charged(reported: tuple[int | None, int | None]) -> Iterator[None]:
+def charged(reported: tuple[int | None, int | None], cached: CachedInput = NOT_CACHED) -> Iterator[None]:
     """Give the errors of reading a reply the tokens that it told, in and out; nothing where it told none."""
     try:
         yield
     except BrokerError as error:
         if error.tokens is None and any(reported):
-            error.tokens = (reported[0] or 0, reported[1] or 0)
+            error.tokens, error.cached = (reported[0] or 0, reported[1] or 0), cached
         raise
 
 

@@ -17,8 +17,10 @@ from broker.providers.wire import chat as chats
 from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Blob, Call
 from broker.providers.wire.dialects import Dialect
+from broker.providers.wire.marks import mark_of, marked, of_part
 from broker.providers.wire.pairing import Identities, Uses
 from broker.providers.wire.picture_parts import Link, inlined, parts
+from broker.providers.wire.reasoning import Thought, returned
 from broker.providers.wire.tools import Toolbox
 
 Json = dict[str, Any]
@@ -47,6 +49,8 @@ class Result:
     parts: list[Part]
     place: int | None = None
     """Of the message, among the request's."""
+    mark: str = ""
+    """As a part's (`wire.marks`)."""
 
 
 @dataclass(slots=True)
@@ -59,6 +63,7 @@ class Use:
     text: str
     signature: str | None = None
     result: Result | None = None
+    mark: str = ""
 
 
 @dataclass(slots=True)
@@ -69,6 +74,8 @@ class Spoken:
     parts: list[Part] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
+    thoughts: list[Thought] = field(default_factory=list)
+    """What the model thought before it said this, where the dialect takes it back."""
     speaker: str | None = None
     place: int | None = None
     """Of the message, among the request's; of its results each has its own."""
@@ -144,22 +151,35 @@ def _read(call: Call, dialect: Dialect, toolbox: Toolbox, links: bool) -> list[S
             if use is None:
                 turns.append(Spoken("user", [ORPHAN, *found], place=place))
             else:
-                use.result = Result(use.id, use.name, found, place)
+                mark = mark_of(message) or next((of_part(each) for each in reversed(found) if of_part(each)), "")
+                use.result = Result(use.id, use.name, found, place, mark)
             continue
         if role in INSTRUCTIONS:
             role = role if dialect.developer else "system"
         if role != "user" and not all(isinstance(each, str) for each in found):
             fault = "Pictures are the user's: instructions and answers take none."
             raise Rejected(fault, code="unsupported_content", param=f"{where}.content")
-        turn = Spoken(role, found, speaker=message.get("name"), place=place)
+        thoughts = returned(message.get("reasoning"), dialect.thoughts) if role == "assistant" else []
+        turn = Spoken(role, found, thoughts=thoughts, speaker=message.get("name"), place=place)
         open_uses.turn()
-        for raw, name, arguments, signature in chats.used_tools(message, place):
+        for given_use, (raw, name, arguments, signature) in zip(
+            message.get("tool_calls") or (), chats.used_tools(message, place), strict=True
+        ):
             given, text = toolbox.arguments(name, arguments)
-            use = Use(identities.made(raw), toolbox.theirs(name), given, text, signature)
+            use = Use(identities.made(raw), toolbox.theirs(name), given, text, signature, mark=mark_of(given_use))
             open_uses.add(raw, use)
             turn.uses.append(use)
+        _mark_end(turn, mark_of(message))
         turns.append(turn)
     return turns
+
+
+def _mark_end(turn: Spoken, mark: str) -> None:
+    """Put a message's own mark behind the last of it."""
+    if turn.uses:
+        turn.uses[-1].mark = turn.uses[-1].mark or mark
+    elif turn.parts:
+        turn.parts[-1] = marked(turn.parts[-1], mark)
 
 
 def _parts(message: Json, call: Call, dialect: Dialect, where: str, links: bool) -> list[Part]:
@@ -233,7 +253,7 @@ def _without_tools(turns: list[Spoken], toolbox: Toolbox, dialect: Dialect) -> N
 
 def _set_apart(turns: list[Spoken]) -> list[str]:
     """The instructions, taken out of the turns."""
-    instructions = [str(each) for turn in turns if turn.role in INSTRUCTIONS for each in turn.parts]
+    instructions = [each for turn in turns if turn.role in INSTRUCTIONS for each in turn.parts if isinstance(each, str)]
     turns[:] = [turn for turn in turns if turn.role not in INSTRUCTIONS]
     return instructions
 
@@ -265,6 +285,7 @@ def _merged(turns: list[Spoken]) -> list[Spoken]:
             merged.append(turn)
             continue
         last.parts += turn.parts
+        last.thoughts = []  # they stand before a turn of their own alone
         last.uses += turn.uses
         last.speaker = None
     return merged

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from broker.errors import BrokerError, InvalidRequest, Rejected
+from broker.prompt_marks import MARK
 from broker.providers.wire.base import Blob, MediaReader
+from broker.providers.wire.marks import mark_of, marked
 
 _BEGINNINGS = (
     (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
@@ -32,6 +34,8 @@ class Link:
     """An `https` address that the provider fetches."""
 
     url: str
+    mark: str = ""
+    """As a `Blob`'s."""
 
 
 def parts(content: Any, media: MediaReader, where: str, *, links: bool = False) -> list[str | Blob | Link]:
@@ -61,6 +65,7 @@ def inlined(part: Mapping[str, Any], media: MediaReader, where: str, *, links: b
         Rejected, InvalidRequest: as `parts` does, of pictures; other parts are the service's own affair.
     """
     place = f"{where}.content"
+    part = {name: value for name, value in part.items() if name != MARK} if MARK in part else part
     if part.get("type") == "text":
         _text(part, place)
     if part.get("type") != "image_url":
@@ -100,9 +105,9 @@ def encoded(blob: Blob) -> str:
 def _part(part: Any, media: MediaReader, place: str, links: bool) -> str | Blob | Link:
     kind = part.get("type") if isinstance(part, dict) else None
     if kind == "text":
-        return _text(part, place)
+        return marked(_text(part, place), mark_of(part))
     if kind == "image_url":
-        return _picture(_url(part, place), media, place, links)
+        return marked(_picture(_url(part, place), media, place, links), mark_of(part))
     _unfit("Only texts and pictures can be sent to this model.", place, Rejected)
 
 

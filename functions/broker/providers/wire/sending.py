@@ -1,9 +1,11 @@
 """Whether a request left for a provider: what fails before that cost nothing, whatever failed. And what came back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+
+from broker.errors import Rejected
 
 CONNECT_S = 5.0
 """Seconds for a connection, of a call's time."""
@@ -16,15 +18,26 @@ class SendingWatch:
     sent: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the last reply, by lower-case name."""
+    given: frozenset[str] = frozenset()
+    """Parameters of the request."""
+    taken: set[str] = field(default_factory=set)
+    """Those of them that the service is sent."""
+    strict: bool = False
+    """Whether nothing is to be sent without all of them."""
+
+    @property
+    def dropped(self) -> list[str]:
+        """The request's fields that the service is not sent."""
+        return [f"parameters.{name}" for name in sorted(self.given - self.taken)]
 
 
 _watch: ContextVar[SendingWatch | None] = ContextVar("watch", default=None)
 
 
 @contextmanager
-def watched() -> Iterator[SendingWatch]:
-    """Watch what is sent within."""
-    watch = SendingWatch()
+def watched(given: Iterable[str] = (), *, strict: bool = False) -> Iterator[SendingWatch]:
+    """Watch what is sent within; where it is strict, nothing without all of the parameters that were `given`."""
+    watch = SendingWatch(given=frozenset(given), strict=strict)
     token = _watch.set(watch)
     try:
         yield watch
@@ -32,9 +45,28 @@ def watched() -> Iterator[SendingWatch]:
         _watch.reset(token)
 
 
-def sending() -> None:
-    """Said by whoever sends a request, just before its first byte."""
+def taken(*names: str) -> None:
+    """Said by whoever puts a parameter of the request into what is sent."""
     if watch := _watch.get():
+        watch.taken.update(names)
+
+
+def left_out(*names: str) -> None:
+    """Said by whoever takes one out of it again."""
+    if watch := _watch.get():
+        watch.taken.difference_update(names)
+
+
+def sending() -> None:
+    """Said by whoever sends a request, just before its first byte.
+
+    Raises:
+        Rejected: there is a parameter that is not in it, and nothing is to be sent so.
+    """
+    if watch := _watch.get():
+        if watch.strict and not watch.sent and (dropped := watch.dropped):
+            what = f"The model does not take {', '.join(dropped)}."
+            raise Rejected(what, code="unsupported_parameter", param=dropped[0])
         watch.sent = True
 
 

@@ -17,6 +17,7 @@ from broker.providers.wire import wrapping
 from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.dialects import Dialect
+from broker.providers.wire.marks import mark_of
 from broker.providers.wire.structured import loads
 
 Json = dict[str, Any]
@@ -40,6 +41,8 @@ class DialectTool:
     wrapped: bool = False
     strict: bool = False
     """The caller asks for the service's strict mode."""
+    mark: str = ""
+    """As a part's (`wire.marks`)."""
 
     def function(self, parameters: str = "parameters") -> Json:
         """As most services have it; `parameters` is their name for the schema."""
@@ -158,7 +161,12 @@ def _declared(call: Call) -> dict[str, DialectTool]:
             schema = wrapping.wrapped(schema)
         description = described if described and described.strip() else None
         tool = DialectTool(
-            name, wrapping.plain(schema), description, wraps, function.get("strict") is True and not wraps
+            name,
+            wrapping.plain(schema),
+            description,
+            wraps,
+            function.get("strict") is True and not wraps,
+            mark_of(given),
         )
         if declared.setdefault(name, tool) != tool:
             raise InvalidRequest("Two tools have one name.", code="invalid_tools", param="input.tools")

@@ -47,7 +47,7 @@ def models(deployed: Deployed) -> Iterator[Finding]:
         apply = deployed.broker("apply registry/")
         if model["provider"] not in PROVIDERS:
             yield error(f"the model {name} has a provider {model['provider']!r}, which there is not", apply)
-        elif not is_of_aws(model["provider"]) and not model.get("secret") and not model.get("endpoint"):
+        elif not is_of_aws(model["provider"]) and not _secrets(model) and not model.get("endpoint"):
             yield error(f"the model {name} has no secret, and its provider takes nobody without a key", apply)
         if model.get("status") == "deprecated" and model["sunset"] <= soon:
             follows = f"; {model['successor']} is to follow it" if model.get("successor") else ""
@@ -115,12 +115,18 @@ def _back(deployed: Deployed, name: str, known: Mapping[str, Mapping[str, Any]])
     return deployed.broker("apply registry/")
 
 
+def _secrets(model: Mapping[str, Any]) -> list[str]:
+    """The names of a model's keys: of one, or of a pool."""
+    one = [model["secret"]] if model.get("secret") else []
+    return one + [each["secret"] for each in model.get("credentials", ()) if each.get("weight", 100)]
+
+
 def secrets(deployed: Deployed) -> Iterator[Finding]:
     """That the secrets are there which models and tenants name."""
     wanted: dict[str, list[str]] = {}
     for name, model in in_use(deployed).items():
-        if model.get("secret"):
-            wanted.setdefault(model["secret"], []).append(f"the model {name}")
+        for secret in _secrets(model):
+            wanted.setdefault(secret, []).append(f"the model {name}")
     for name, tenant in deployed.entries("tenants").items():
         for field in ("webhook_secret", "redaction_secret"):
             if tenant.get("enabled", True) and tenant.get(field):
