@@ -50,7 +50,7 @@ BRIEF_MS, AFTER_BRIEF, TAKEN_MS = 8_000, 0.8, 1_500
 """Where nothing gets through for so short a time, calls were too many, and are made at such a part of the rate; later,
 as got through in a minute. A job has a call that did if it was started so long ago, and none was refused."""
 
-UNMEASURED, GUESS, SPAN = 0.5, 4, 5
+UNMEASURED, GUESS, SPAN = 0.5, 6, 5
 """The part of a rate that is too high which the model is guessed to take, and for how many calls the guess counts; and
 the grants by which the rate of the calls that were made is measured."""
 
