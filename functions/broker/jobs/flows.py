@@ -50,9 +50,9 @@ BRIEF_MS, AFTER_BRIEF, TAKEN_MS = 8_000, 0.8, 1_500
 """Where nothing gets through for so short a time, calls were too many, and are made at such a part of the rate; later,
 as got through in a minute. A job has a call that did if it was started so long ago, and none was refused."""
 
-UNMEASURED, SPAN = 0.5, 5
-"""The part of a rate that is gone on with where it is too high and nobody knows by how much; and the grants by which
-the rate of the calls that were made is measured."""
+UNMEASURED, GUESS, SPAN = 0.5, 6, 5
+"""The part of a rate that is too high which the model is guessed to take, and for how many calls the guess counts; and
+the grants by which the rate of the calls that were made is measured."""
 
 
 @dataclass(slots=True)
@@ -217,13 +217,12 @@ class Flow:
         if len(later) >= FEWEST and any(not each.refused for each in later):  # what was saved up is then used up
             some, since = later, (since + self.decision.at) // 2
         through = sum(not each.refused for each in some)
-        if len(some) >= FEWEST and through:
-            span_s = max(self.decision.at - since, GRANT_MS / 2) / 1000
-            rate = max(rate * through / len(some), through / span_s)
-        elif len(some) < FEWEST:  # so few were refused that they do not say how many are taken
-            rate = max(rate * UNMEASURED, self.decision.base / 1000)
-        else:
+        if len(some) >= FEWEST and not through:
             return
+        # A few calls that were made at the same moment say little: until there are more, half of the rate is the guess.
+        part = (through + UNMEASURED * GUESS) / (len(some) + GUESS)
+        span_s = max(self.decision.at - since, GRANT_MS / 2) / 1000
+        rate = max(rate * part, through / span_s if len(some) >= FEWEST else 0)
         self.decide(rates.measured(self.decision, rate, now))
 
     def read_limits(self, calls: Sequence[Mapping[str, Any]], now: int) -> None:

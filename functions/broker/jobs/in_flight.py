@@ -13,7 +13,7 @@ The same heads and items carry what the rate governor learns and tells (`jobs.pa
 
 | item of the ledger | pk | sk | attributes |
 |---|---|---|---|
-| what a process started | `IN_FLIGHT` | its name | `jobs` (ids by lane and tenant), `pace`, `told_at`, `rev` |
+| what a process started | `IN_FLIGHT` | its name | `jobs` (ids by lane and tenant), `pace`, `turns`, `told_at`, `rev` |
 | what the account allows | `IN_FLIGHT` | `LIMIT` | `limit`, `read_at` |
 """
 
