@@ -219,7 +219,7 @@ class Flow:
         through = sum(not each.refused for each in some)
         if len(some) >= FEWEST and not through:
             return
-        # A few calls that were made at the same moment say little: until there are more, a part of the rate is the guess.
+        # A few calls made at the same moment say little: until there are more, a part of the rate is the guess.
         part = (through + UNMEASURED * GUESS) / (len(some) + GUESS)
         span_s = max(self.decision.at - since, GRANT_MS / 2) / 1000
         rate = max(rate * part, through / span_s if len(some) >= FEWEST else 0)
