@@ -50,7 +50,7 @@ BRIEF_MS, AFTER_BRIEF, TAKEN_MS = 8_000, 0.8, 1_500
 """Where nothing gets through for so short a time, calls were too many, and are made at such a part of the rate; later,
 as got through in a minute. A job has a call that did if it was started so long ago, and none was refused."""
 
-UNMEASURED, GUESS, SPAN = 0.5, 6, 5
+UNMEASURED, GUESS, SPAN = 0.6, 5, 5
 """The part of a rate that is too high which the model is guessed to take, and for how many calls the guess counts; and
 the grants by which the rate of the calls that were made is measured."""
 
@@ -219,7 +219,7 @@ class Flow:
         through = sum(not each.refused for each in some)
         if len(some) >= FEWEST and not through:
             return
-        # A few calls that were made at the same moment say little: until there are more, half of the rate is the guess.
+        # A few calls made at the same moment say little: until there are more, a part of the rate is the guess.
         part = (through + UNMEASURED * GUESS) / (len(some) + GUESS)
         span_s = max(self.decision.at - since, GRANT_MS / 2) / 1000
         rate = max(rate * part, through / span_s if len(some) >= FEWEST else 0)
