@@ -83,7 +83,10 @@ def test_a_canary_that_comes_back_is_a_leak(stack: Stack, client: Client, shaky:
     job = stack.run(ask(), client)
     assert (job["status"], job["output"]) == ("blocked", None)
     assert [(each["rule"], each["kind"]) for each in job["guardrails"]] == [("prompt_leak", "canary")]
-    assert shaky.asked[0].body["messages"][0]["content"] == f"{INSTRUCTIONS}\n\n{line}"
+    instructions = shaky.asked[0].body["messages"][0]["content"]
+    assert instructions.startswith(f"{INSTRUCTIONS}\n\n{line}\n\nText between <data_"), (
+        "how data will be marked comes last"
+    )
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_models_are_those_of_the_tenant(client: anthropic.Anthropic) -> None:
 def test_mistakes_and_failures_raise_the_packages_errors(stack: Stack, client: anthropic.Anthropic) -> None:
     with pytest.raises(anthropic.BadRequestError) as failure:
         ask(client, "Hi", thinking={"type": "enabled", "budget_tokens": 2000})
-    assert failure.value.body["error"]["details"]["param"] == "thinking.type"  # type: ignore[index]
+    assert failure.value.body["error"]["details"]["param"] == "thinking.budget_tokens"  # type: ignore[index]
     assert failure.value.request_id
     assert ask(client, unique(), model="refuses").stop_reason == "refusal"
     with pytest.raises(anthropic.RateLimitError) as throttled:

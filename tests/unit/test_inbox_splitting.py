@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from broker.batches.batch import LOOK_MS
+from broker.batches.batch import BEGUN_MS
 from broker.batches.rows.planning import MOST_BYTES
 from broker.batches.store import Batches
 from broker.inbox.files import MAX_DOCUMENT_BYTES, MAX_REQUEST_BYTES
@@ -32,7 +32,7 @@ def test_a_file_of_requests_is_a_batch_of_the_keys_tenant(files: Files) -> None:
     place = {"bucket": "inbox", "key": KEY, "etag": stored["etag"], "version": stored["version-id"]}
     assert batch.source == {"kind": "object"} | place
     assert batch.asked["output"] == {"kind": "outbox", "key": KEY}
-    assert (batch.principal, batch.ends_at, batch.due_at) == ("s3:inbox", NOW + 24 * HOUR, NOW + LOOK_MS)
+    assert (batch.principal, batch.ends_at, batch.due_at) == ("s3:inbox", NOW + 24 * HOUR, NOW + BEGUN_MS)
     assert files.workflows.started == [(taken.batch_id, 0)]
 
 

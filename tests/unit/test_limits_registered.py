@@ -58,7 +58,7 @@ def test_a_key_has_the_limits_that_it_was_given(session: Any, capsys: pytest.Cap
     known = identity(session, key)
     named = key_id(key_hash(key))
     assert (known.key, known.limits) == (named, {"requests_per_minute": 60, "tokens_per_day": 10_000})
-    assert (identity(session, free).key, identity(session, free).limits) == ("", {})
+    assert (identity(session, free).key, identity(session, free).limits) == (key_id(key_hash(free)), {})
     assert any(line.endswith("requests_per_minute=60  tokens_per_day=10000") for line in run(capsys, "key", "list"))
     run(capsys, "key", "limit", "acme", named, "--limit", "requests_per_second=5")
     assert identity(session, key).limits == {"requests_per_second": 5}

@@ -90,6 +90,7 @@ def test_the_view_shows_the_whole_job(world: World) -> None:
     assert shown["usage"] == {
         "input_tokens": 3,
         "output_tokens": 4,
+        "reasoning_tokens": 0,
         "cached_tokens": 0,
         "cache_write_tokens": 0,
         "cost_usd": 0.5,

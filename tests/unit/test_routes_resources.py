@@ -92,6 +92,9 @@ def test_models_show_their_prices_circuit_and_live_figures() -> None:
     assert small["prices"] == {
         "input_usd_per_million": 0.15,
         "output_usd_per_million": 0.6,
+        "cached_input_usd_per_million": None,
+        "cache_write_usd_per_million": None,
+        "cache_write_1h_usd_per_million": None,
         "units_usd": {"images": 0.04},
         "as_of": "2026-11-01",
     }
