@@ -53,8 +53,8 @@ class FakeTurns:
         kept |= {"mapping": turn.mapping, "model": turn.model}
         return Put("jobs", keys | kept)
 
-    def verify(self, staged: Put) -> None:
-        """See `Turns.verify`."""
+    def recheck(self, staged: Put) -> None:
+        """See `Turns.recheck`."""
         pk = staged.item["pk"]
         erased = (self.database.get("jobs", pk, "ERASED") or {}).get("at", -1) >= staged.item["at"]
         if erased:
@@ -97,7 +97,7 @@ class FakeTurns:
         staged = self.stage(tenant, conversation, turn, kept.expires_at)
         with suppress(ConditionFailed):
             self.database.write(Put("jobs", staged.item, (If("tokens", "=", kept.tokens),)))
-            self.verify(staged)
+            self.recheck(staged)
             return True
         return False
 
@@ -151,7 +151,7 @@ class FakeTurns:
         """As the end of a job does it: the write in a commit, then a look at erasures."""
         staged = self.stage(tenant, conversation, turn, expires_at)
         self.database.write(staged)
-        self.verify(staged)
+        self.recheck(staged)
 
     def _renew(self, pk: str, *when: If) -> None:
         item = {"pk": pk, "sk": "SUMMARY", "mark": self._new_token(), "expires_at": 0}

@@ -94,8 +94,8 @@ class ConversationStore(ConversationRecords):
             self._objects.put(item["pk"], item["s3"], packed, expires_at)
         return Put("jobs", item)
 
-    def verify(self, staged: Put) -> None:
-        """See `Turns.verify`."""
+    def recheck(self, staged: Put) -> None:
+        """See `Turns.recheck`."""
         item = staged.item
         beside = {each["sk"]: each for each in self._query(item["pk"], "ERASED", "SUMMARY")}
         erased = beside.get("ERASED", {}).get("at", -1) >= item["at"]
@@ -125,7 +125,7 @@ class ConversationStore(ConversationRecords):
         """See `Records.add`."""
         staged = self.stage(tenant, conversation, turn, expires_at)
         self._dynamodb().put_item(TableName=self._table, Item=encode_item(staged.item))
-        self.verify(staged)
+        self.recheck(staged)
 
     def change(self, tenant: str, conversation: str, kept: KeptTurn, turn: Turn) -> bool:
         """See `Records.change`. Its object gets another key, so that of two changes at once one stands whole."""
@@ -146,7 +146,7 @@ class ConversationStore(ConversationRecords):
             return False
         if "s3" in before:
             self._objects.delete(before["pk"], before["s3"])
-        self.verify(staged)
+        self.recheck(staged)
         return True
 
     def erase(self, tenant: str, conversation: str, now: int) -> None:

@@ -95,7 +95,7 @@ class Turns(Summaries, Records, Protocol):
         """
         ...
 
-    def verify(self, staged: Put) -> None:
+    def recheck(self, staged: Put) -> None:
         """After that commit: take the turn away again if its conversation was erased while the job was under way.
 
         A summary that jobs which were accepted later made without it goes too: the next job makes another. Where the

@@ -115,7 +115,7 @@ class SettleJob:
                     self.cache().answers.withdraw(run.id)
             raise
         if turn:
-            self.turns().verify(turn)
+            self.turns().recheck(turn)
         return ended
 
     def _hold(self, run: Run, before: Head, held: dict[str, Any], answer: dict[str, Any] | None, now: int) -> Head:
