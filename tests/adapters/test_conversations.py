@@ -40,7 +40,7 @@ class Keeper:
         """As the end of a job does it."""
         staged = self.turns.stage(tenant, conversation, turn, expires_at)
         self.database.write(staged)
-        self.turns.verify(staged)
+        self.turns.recheck(staged)
         return staged
 
 
