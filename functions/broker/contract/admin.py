@@ -8,9 +8,10 @@ from broker.contract.common import Count, OneOf, Shown, Time, Usd
 from broker.registry.document import KINDS
 from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import Label, LabelsEntry
-from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
+from broker.registry.model_entry import ModelEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.records import Action
+from broker.registry.route_entry import AliasEntry, RouteEntry
 from broker.registry.tenants import IssuerEntry, SourceEntry, TenantEntry
 
 Kind = Annotated[str, OneOf(tuple(KINDS))]

@@ -10,13 +10,14 @@ from broker.contract.conversations import CONVERSATION_OPERATIONS
 from broker.contract.endpoint_operations import ENDPOINT_OPERATIONS
 from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
+from broker.contract.limits import LimitList
 from broker.contract.mcp import MCP_OPERATIONS
 from broker.contract.models import Estimate, Model, ModelList
 from broker.contract.openai_media import MEDIA_OPERATIONS
 from broker.contract.openai_operations import OPENAI_OPERATIONS
 from broker.contract.operation import LIMITED, Operation, parameter
 from broker.contract.prompt_runs import PromptList, PromptRun
-from broker.contract.replies import GoneJob, Job, JobList, LimitList, Redelivery
+from broker.contract.replies import GoneJob, Job, JobList, Redelivery
 from broker.contract.reviews import FeedbackGiven
 from broker.contract.timeline import Timeline
 from broker.contract.turns import Conversation

@@ -20,13 +20,13 @@ from broker.contract.common import (
     Usd,
 )
 from broker.contract.errors import ErrorFacts
+from broker.contract.queued import Queued
 from broker.endpoints.bodies import RESPONSE_EVENTS
 from broker.guardrails.policy import Stage
 from broker.jobs.calls import UNKNOWN
 from broker.jobs.fields import WEBHOOK_EVENTS, Task
 from broker.jobs.head import Status
 from broker.reviews.record import STATES
-from broker.tenants.limits import NAMES, QUEUED
 
 
 class AttemptError(Shown):
@@ -219,34 +219,6 @@ class JobSummary(Shown):
     urls: Urls
 
 
-class WaitsFor(Shown):
-    """A job that was sent back to its queue."""
-
-    waits_for: Literal["circuits", "capacity", "moderation", "rate"]
-
-
-class StartedLately(Shown):
-    """How many jobs before this one were started, and in how many seconds."""
-
-    jobs_started: Count
-    in_seconds: Count
-
-
-class Queued(Shown):
-    """Where a queued job stands among the jobs of its own tenant."""
-
-    lane: Literal["interactive", "bulk"]
-    position: Count | None
-    """About how many of the tenant's jobs in this lane were given before it and wait; null where it waits for something
-    else than its turn, or nobody can tell now."""
-    is_least: bool
-    """True where there may be more: a hundred jobs before it are looked at."""
-    eta_seconds: Count | None
-    """Until it is started, about, or looked at again; null where that is not known."""
-    basis: WaitsFor | StartedLately | None
-    """What `eta_seconds` is reckoned from."""
-
-
 class Job(JobSummary):
     """A job with all that is known of it."""
 
@@ -298,27 +270,6 @@ class Redelivery(Shown):
 
     object: Literal["redelivery"]
     ids: list[EventId]
-
-
-class LimitStanding(Shown):
-    """One limit of the caller's, and how it stands."""
-
-    name: Annotated[str, OneOf((*NAMES, QUEUED))]
-    scope: Literal["tenant", "key"]
-    """Whose it is: all of the tenant's, or those that come with the key that asks."""
-    id: str
-    amount: Annotated[int, Field(ge=1)]
-    left: Count
-    full_at: Time | None
-    """When all of it may be taken again: of a bucket when it is full, of a count when its day or month ends; null of
-    `queued_jobs`, which come back when jobs end."""
-
-
-class LimitList(Shown):
-    """The limits of the tenant and of the key that asks."""
-
-    object: Literal["list"]
-    data: list[LimitStanding]
 
 
 class GoneJob(Job):

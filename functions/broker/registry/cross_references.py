@@ -13,10 +13,11 @@ from broker.prompts.variables import checked
 from broker.registry.entry import Entry
 from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import LabelsEntry
-from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
+from broker.registry.model_entry import ModelEntry
 from broker.registry.prompts import PromptEntry, declared_variables
 from broker.registry.recipe_entry import RecipeEntry
 from broker.registry.recipe_parts import PromptUseEntry
+from broker.registry.route_entry import AliasEntry, RouteEntry
 from broker.registry.rule_entry import JudgePromptEntry, RuleEntry
 from broker.registry.tenants import TenantEntry
 

@@ -11,9 +11,10 @@ from broker.json_text import check_depth
 from broker.registry.entry import Entry, StrictEntry
 from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import Arm, LabelArms, LabelsEntry
-from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
+from broker.registry.model_entry import ModelEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.recipe_entry import RecipeEntry
+from broker.registry.route_entry import AliasEntry, RouteEntry
 from broker.registry.tenants import IssuerEntry, LimitsEntry, SourceEntry, TenantEntry
 
 Checked = TypeVar("Checked", bound=StrictEntry)

@@ -1,16 +1,14 @@
-"""Models, aliases and routes: what routing goes by."""
+"""Models: what routing goes by, and what calls need."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from broker.jobs.field_errors import Spelled, here
-from broker.jobs.fields import Objective, Task
+from broker.jobs.fields import Task
 from broker.jobs.request import OwnField
-from broker.registry.entry import Day, Entry, Name, PolicyNames, StrictEntry, Usd
-from broker.registry.postprocess_entry import WITH_TEXT, PostprocessEntry
-from broker.routing.routes import ALIAS, ROUTE
+from broker.registry.entry import Day, Entry, Name, StrictEntry, Usd
 from broker.storage import Item
 
 Word = Annotated[str, Field(min_length=1, max_length=64)]
@@ -155,7 +153,7 @@ class ModelEntry(Entry):
     @field_validator("id")
     @classmethod
     def _is_no_keyword(cls, name: str) -> str:
-        return _not_auto(name)
+        return not_auto(name)
 
     @model_validator(mode="after")
     def _says_when_it_ends(self) -> Self:
@@ -215,101 +213,8 @@ class ModelEntry(Entry):
         return self.model_copy(update={"status": "disabled"})
 
 
-class AliasEntry(Entry):
-    """A name for models in order of preference."""
-
-    kind: ClassVar[str] = "ALIAS"
-
-    id: Name
-    models: list[Name] = Field(min_length=1)
-    enabled: bool = True
-
-    @field_validator("id")
-    @classmethod
-    def _is_no_keyword(cls, name: str) -> str:
-        return _not_auto(name)
-
-    @property
-    def key(self) -> str:
-        """See `Entry.key`."""
-        return self.id
-
-    def item(self) -> Item:
-        """As `routing.routes.Alias` reads it."""
-        return {"pk": "MODELS", "sk": f"{ALIAS}{self.id}", **self.model_dump(mode="json", exclude={"id"})}
-
-
-class ChoiceEntry(StrictEntry):
-    """A model or alias of a route, with its share of the traffic."""
-
-    model: Name
-    weight: int | None = Field(default=None, ge=0, le=10_000)
-
-
-def _of_name(value: Any) -> Any:
-    return {"model": value} if isinstance(value, str) else value
-
-
-Choice = Annotated[ChoiceEntry, BeforeValidator(_of_name, json_schema_input_type=Name | ChoiceEntry)]
-"""A name alone will do."""
-
-
-class ResidencyEntry(StrictEntry):
-    """Where data has to stay that is not redacted; a model meets it by its regions or by its provider."""
-
-    regions: list[Word] = Field(default_factory=list, max_length=16)
-    """Data regions, as models have them; a model may keep to no other."""
-    providers: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list, max_length=16)
-
-    @model_validator(mode="after")
-    def _demands_something(self) -> Self:
-        if not self.regions and not self.providers:
-            raise here("regions or providers are needed")
-        return self
-
-
-class RouteEntry(Entry):
-    """One row: which models do this task or kind of work; without both it is the default."""
-
-    kind: ClassVar[str] = "ROUTE"
-
-    id: Name
-    task: Task | None = None
-    query_type: Word | None = None
-    models: list[Choice] = Field(default_factory=list)
-    """In order of preference; empty for every model."""
-    objective: Objective | None = None
-    """What orders `models`; without it they are tried as they stand."""
-    fallbacks: list[Name] = Field(default_factory=list)
-    guardrails: PolicyNames = Field(default_factory=list)
-    """Policies that hold for jobs that follow it, on top of their tenants'."""
-    postprocess: PostprocessEntry | None = None
-    """What is done to answers of jobs that follow it, after what their prompt says."""
-    residency: ResidencyEntry | None = None
-    """Where data stays that is not redacted, of all jobs of the row's task and query type."""
-    enabled: bool = True
-
-    @field_validator("postprocess")
-    @classmethod
-    def _is_of_texts(cls, rules: PostprocessEntry | None, others: ValidationInfo) -> PostprocessEntry | None:
-        task = others.data.get("task")
-        if rules is not None and task is not None and task.value not in WITH_TEXT:
-            raise here(f"answers of {task.value} are no texts")
-        return rules
-
-    @property
-    def key(self) -> str:
-        """See `Entry.key`."""
-        return self.id
-
-    def item(self) -> Item:
-        """As `routing.routes.Route` reads it."""
-        kept = self.model_dump(mode="json", exclude_none=True, exclude={"id", "postprocess"})
-        rules = {"postprocess": self.postprocess.stored()} if self.postprocess else {}
-        return {"pk": "MODELS", "sk": f"{ROUTE}{self.id}", **kept, **rules}
-
-
-def _not_auto(name: str) -> str:
+def not_auto(name: str) -> str:
+    """A name as it is; raises ValueError for the word that leaves the choice open."""
     if name == "auto":
         raise ValueError("auto leaves the choice open, so nothing has it for a name")
     return name
