@@ -80,6 +80,6 @@ def _read(fields: Fields) -> Json:
 
 
 def _bounded(name: str, text: str, most: int) -> str:
-    if not 1 <= len(text) <= most or any(ord(letter) < 32 for letter in text):
+    if not 1 <= len(text) <= most or any(letter < " " or "\ud800" <= letter <= "\udfff" for letter in text):
         refuse(name, f"it has to be a text of 1 to {most} characters", "invalid_field")
     return text

@@ -46,10 +46,12 @@ def check_key(key: str) -> None:
     """Refuse a key that is none.
 
     Raises:
-        InvalidRequest: it is empty or too long.
+        InvalidRequest: it is empty or too long, or has half of a surrogate pair, which no text of bytes has.
     """
     if not 1 <= len(key) <= 255:
         raise InvalidRequest("An Idempotency-Key has 1 to 255 characters.", param="Idempotency-Key")
+    if any("\ud800" <= each <= "\udfff" for each in key):
+        raise InvalidRequest("An Idempotency-Key is a text of whole characters.", param="Idempotency-Key")
 
 
 def reserve(

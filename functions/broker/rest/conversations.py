@@ -122,6 +122,8 @@ def list_turns(api: "Api", request: Request) -> Reply:
     """`GET /conversations/{id}/turns`: the turns of a conversation, newest first."""
     asked: Json = {"limit": request.number("limit", 20), "cursor": request.query.get("cursor") or None}
     asked |= {"now": now_ms(), "filled": request.may_see_values()}
+    if not _NAME.fullmatch(request.path["id"]):
+        raise _missing()
     return Reply(200, listing(api.conversations, request.tenant, request.path["id"], **asked))
 
 
@@ -132,6 +134,8 @@ def erase_turns(api: "Api", request: Request) -> Reply:
 
 
 def _erase(api: "Api", request: Request) -> None:
+    if not _NAME.fullmatch(request.path["id"]):
+        return  # nothing is kept by such a name, and the table refuses one that is too long
     api.conversations.erase(request.tenant, request.path["id"], now_ms())
 
 
@@ -170,7 +174,11 @@ def _found(api: "Api", request: Request, now: int) -> Record:
             return record
         if turns := api.conversations.newest(request.tenant, name, limit=MOST_TURNS, now=now):
             return Record(turns[-1].at, turns[-1].expires_at)
-    raise NotFound("There is no such conversation.", code="no_conversation", param="id")
+    raise _missing()
+
+
+def _missing() -> NotFound:
+    return NotFound("There is no such conversation.", code="no_conversation", param="id")
 
 
 def _turns(api: "Api", request: Request, now: int) -> list[KeptTurn]:

@@ -119,6 +119,14 @@ def test_a_job_is_canceled_once(door: Door) -> None:
     assert again["isError"] and again["structuredContent"]["error"]["type"] == "not_cancelable"
 
 
+@pytest.mark.parametrize("key", ["", "k" * 256, "\ud800", "a\udfffb"])
+def test_a_key_that_is_none_is_refused_by_its_name(door: Door, key: str) -> None:
+    for arguments, meta in (({**WORK, "idempotency_key": key}, {}), (WORK, {KEY: key})):
+        error = called(door, "submit_job", arguments, meta=meta)["structuredContent"]["error"]
+        assert (error["type"], error["param"]) == ("invalid_request", "Idempotency-Key")
+    assert sent(door) == []
+
+
 def test_the_same_key_gives_the_same_job_by_whichever_way_it_comes(door: Door) -> None:
     ids = {
         called(door, "submit_job", {**WORK, "idempotency_key": "k"})["structuredContent"]["id"],

@@ -6,10 +6,13 @@ from typing import Any
 import openai
 import pytest
 from broker.context.conversations import Turn, turn_of
+from broker.errors import NotFound
 from broker.jobs.head import Status
 from broker.jobs.store import REQUEST
 from broker.rest import conversations
+from broker.rest.http import Request
 
+from tests.fakes.world import BASE_URL
 from tests.unit.doors.case import answering, says, sent
 from tests.unit.rest_door import Door
 
@@ -208,6 +211,24 @@ def test_our_own_form_has_a_path_of_its_own(client: openai.OpenAI, door: Door) -
     assert door("DELETE", "/conversations/{id}/turns", job_id=made.id).status == 204
     with pytest.raises(openai.NotFoundError):
         client.conversations.retrieve(made.id)
+
+
+@pytest.mark.parametrize("name", ["x" * 3000, "a#b", "a/b", "é", "\ud800", " "])
+def test_what_can_be_no_conversations_name_is_never_asked_of_the_table(door: Door, name: str) -> None:
+    door.turns.asked.clear()
+    before = door.turns.database.items()
+
+    def ask(method: str, way: str) -> Any:
+        path = {"id": name}
+        who = frozenset("*")
+        resource = f"/conversations/{{id}}{way}"
+        return door.api(Request(method, resource, path, {}, {}, None, "acme", "ci", who, "req-1", BASE_URL, 0.0))
+
+    for way in ("", "/items", "/turns"):
+        with pytest.raises(NotFound):
+            ask("GET", way)
+    assert (ask("DELETE", "").status, ask("DELETE", "/turns").status) == (200, 204)
+    assert (door.turns.database.items(), door.turns.asked) == (before, [])
 
 
 def test_items_are_those_that_a_next_response_can_be_told_of(

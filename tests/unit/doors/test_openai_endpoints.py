@@ -116,6 +116,7 @@ def test_a_repeated_call_registers_one_endpoint_whose_secret_works(
         ({"event_types": ["response.completed", 7]}, "event_types.1"),
         ({"name": ""}, "name"),
         ({"name": "x" * 257}, "name"),
+        ({"name": "a\x00"}, "name"),
         ({"name": None}, "name"),
         ({"extra_body": {"colour": "blue"}}, "colour"),
     ],
@@ -125,6 +126,11 @@ def test_what_is_wrong_is_named(client: openai.OpenAI, changes: dict[str, Any], 
         client.webhooks.create(**{**ASKED, **changes})
     assert failure.value.param == param
     assert [*client.webhooks.list()] == []
+
+
+def test_a_name_has_no_half_of_a_character(door: Door) -> None:
+    error = door.fails("POST", "/webhook_endpoints", json.dumps({**ASKED, "name": "\ud800"}))
+    assert (error.type, error.param) == ("invalid_request", "name")
 
 
 def test_the_bound_is_told(client: openai.OpenAI) -> None:
