@@ -225,6 +225,27 @@ def test_a_month_is_the_only_span_of_a_budget() -> None:
     assert any("litellm_settings.budget_duration: not carried over" in each for each in said)
 
 
+def test_reasoning_and_the_price_of_an_hour_of_a_prompt_cache_are_carried_over() -> None:
+    hour = "cache_creation_input_token_cost_above_1hr: 0.000006"
+    text = f"""\
+model_list:
+  - model_name: claude
+    litellm_params: {{model: anthropic/claude-sonnet-4-5, api_key: os.environ/KEY}}
+    model_info: {{{SIZES}, supports_reasoning: true, cache_creation_input_token_cost: 0.00000375, {hour}}}
+  - model_name: bare
+    litellm_params: {{model: anthropic/claude-sonnet-4-5, api_key: os.environ/KEY}}
+    model_info: {{{SIZES}, supports_reasoning: false, {hour}}}
+"""
+    document, said = document_of(text)
+    claude, bare = document["models"]
+    assert claude["capabilities"] == ["json", "reasoning", "tools"]
+    assert (claude["price_cache_write_usd"], claude["price_cache_write_1h_usd"]) == (3.75, 6.0)
+    assert bare["capabilities"] == ["json", "tools"] and "price_cache_write_1h_usd" not in bare
+    assert not any("supports_reasoning" in each for each in said)
+    assert [each for each in said if "an hour of a prompt cache" in each]
+    Stands({}).plan(document)
+
+
 TEXTS = st.text("ab1./ \n:#-*@", max_size=5)
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
@@ -242,7 +263,13 @@ ENTRIES = st.fixed_dictionaries(
     {"model_name": st.sampled_from(["a", "b", "a/b", "auto", "a-1"]), "litellm_params": PARAMS},
     optional={
         "model_info": st.dictionaries(
-            st.sampled_from(["mode", "max_tokens", "max_input_tokens", "input_cost_per_token", "supports_vision"]), JUNK
+            st.sampled_from(
+                [
+                    *("mode", "max_tokens", "max_input_tokens", "input_cost_per_token", "supports_vision"),
+                    *("cache_creation_input_token_cost", "cache_creation_input_token_cost_above_1hr"),
+                ]
+            ),
+            JUNK,
         )
     },
 )

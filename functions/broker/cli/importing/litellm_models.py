@@ -63,11 +63,13 @@ PRICES = {
     "output_cost_per_token": "price_out_usd",
     "cache_read_input_token_cost": "price_cached_in_usd",
     "cache_creation_input_token_cost": "price_cache_write_usd",
+    "cache_creation_input_token_cost_above_1hr": "price_cache_write_1h_usd",
 }
 CAPABILITIES = {
     "supports_function_calling": ("tools",),
     "supports_response_schema": ("json", "schema"),
     "supports_vision": ("vision",),
+    "supports_reasoning": ("reasoning",),
 }
 USUAL = frozenset({"tools", "json"})
 """What a chat model is taken to do where nothing is said of it."""
@@ -195,6 +197,8 @@ class Reader:
             price = _number(rest.pop(theirs, None), info.pop(theirs, None))
             if price is not None:
                 model[ours] = round(price * 1_000_000, 6)
+        if "price_cache_write_usd" not in model and model.pop("price_cache_write_1h_usd", None) is not None:
+            self.lines.note(place, "what an hour of a prompt cache costs is left out: what minutes cost is not said")
         if "price_in_usd" not in model:
             self.lines.note(place, "its price is not said: it costs nothing until you put it")
         model.setdefault("price_in_usd", 0)
