@@ -74,6 +74,9 @@ CAPABILITIES = {
 USUAL = frozenset({"tools", "json"})
 """What a chat model is taken to do where nothing is said of it."""
 
+DEAREST = 1_000
+"""Dollars for a token, above which the registry takes no price."""
+
 WINDOW, OUTPUT = 128_000, 4_096
 """Where nothing is said."""
 
@@ -195,7 +198,9 @@ class Reader:
         model |= {"context_window": window or WINDOW, "max_output_tokens": output or OUTPUT}
         for theirs, ours in PRICES.items():
             price = _number(rest.pop(theirs, None), info.pop(theirs, None))
-            if price is not None:
+            if price is not None and price > DEAREST:
+                self.lines.note((*place, theirs), "not carried over: it is dollars for one token")
+            elif price is not None:
                 model[ours] = round(price * 1_000_000, 6)
         if "price_cache_write_usd" not in model and model.pop("price_cache_write_1h_usd", None) is not None:
             self.lines.note(place, "what an hour of a prompt cache costs is left out: what minutes cost is not said")
