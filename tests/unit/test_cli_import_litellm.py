@@ -18,6 +18,7 @@ from tests.unit.registry_plan_case import Stands
 KEY = "sk-a-key-itself"
 SIZES = "max_input_tokens: 128000, max_output_tokens: 16384"
 PRICED = f"{{{SIZES}, input_cost_per_token: 0.0000025, output_cost_per_token: 0.00001}}"
+HOUR = "cache_creation_input_token_cost_above_1hr"
 CONFIG = f"""\
 model_list:
   - model_name: gpt-4o
@@ -225,6 +226,28 @@ def test_a_month_is_the_only_span_of_a_budget() -> None:
     assert any("litellm_settings.budget_duration: not carried over" in each for each in said)
 
 
+def test_reasoning_and_the_price_of_an_hour_of_a_prompt_cache_are_carried_over() -> None:
+    text = f"""\
+model_list:
+  - model_name: claude
+    litellm_params: {{model: anthropic/claude-sonnet-4-5, api_key: os.environ/KEY}}
+    model_info: {{{SIZES}, supports_reasoning: true, cache_creation_input_token_cost: 0.00000375, {HOUR}: 0.000006}}
+  - model_name: bare
+    litellm_params: {{model: anthropic/claude-sonnet-4-5, api_key: os.environ/KEY}}
+    model_info: {{{SIZES}, supports_reasoning: false, input_cost_per_token: 2500, {HOUR}: 0.000006}}
+"""
+    document, said = document_of(text)
+    claude, bare = document["models"]
+    assert claude["capabilities"] == ["json", "reasoning", "tools"]
+    assert (claude["price_cache_write_usd"], claude["price_cache_write_1h_usd"]) == (3.75, 6.0)
+    assert bare["capabilities"] == ["json", "tools"] and "price_cache_write_1h_usd" not in bare
+    assert bare["price_in_usd"] == 0, "that is of a million tokens, and no price of one"
+    assert [each for each in said if "input_cost_per_token: not carried over" in each]
+    assert not any("supports_reasoning" in each for each in said)
+    assert [each for each in said if "an hour of a prompt cache" in each]
+    Stands({}).plan(document)
+
+
 TEXTS = st.text("ab1./ \n:#-*@", max_size=5)
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
@@ -238,13 +261,10 @@ PARAMS = st.fixed_dictionaries(
         for name in ("api_key", "api_base", "rpm", "tpm", "weight", "timeout", "api_version", "aws_region_name")
     },
 )
+INFO = st.sampled_from(["mode", "max_tokens", "max_input_tokens", "input_cost_per_token", "supports_vision", HOUR])
 ENTRIES = st.fixed_dictionaries(
     {"model_name": st.sampled_from(["a", "b", "a/b", "auto", "a-1"]), "litellm_params": PARAMS},
-    optional={
-        "model_info": st.dictionaries(
-            st.sampled_from(["mode", "max_tokens", "max_input_tokens", "input_cost_per_token", "supports_vision"]), JUNK
-        )
-    },
+    optional={"model_info": st.dictionaries(INFO, JUNK)},
 )
 
 

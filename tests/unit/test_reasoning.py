@@ -1,11 +1,13 @@
 """Reasoning between door and provider: who may be asked, what is looked at, what is kept, and what it costs."""
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 from broker.context.conversations import turn_of
 from broker.guardrails.walk import input_texts, output_texts
 from broker.jobs.fields import Reasoning
+from broker.jobs.request import parse_request, stored_form
 from broker.providers.wire.base import Answer
 from broker.providers.wire.reasoning import EFFORTS, SEAL, hidden, returned, thought
 from broker.routing.model import Model
@@ -14,6 +16,7 @@ from broker.steps.outcomes import facts_of
 from broker.steps.token_counter import counter
 from broker.token_estimates import estimate_message
 
+from tests.fakes.stage import Stage
 from tests.fakes.world import NOW, a_head, a_model
 
 SIGNED = thought("Hm, 4111 1111 1111 1111.", "anthropic", "QUtJQUlPU0ZPRE5ON0VYQU1QTEU=")
@@ -39,6 +42,28 @@ def test_the_contract_and_the_dialects_know_the_same_efforts() -> None:
 def test_who_asks_for_it_needs_a_model_that_has_it(reasoning: Any, needed: bool) -> None:
     request = {"task": "chat", "input": {"text": "Hi."}, "parameters": {"reasoning": reasoning}}
     assert ("reasoning" in Question(request, counter(request), NOW).needs) is needed
+
+
+@pytest.mark.parametrize(
+    ("model", "is_told"),
+    [
+        ({}, False),
+        ({"options": {"without": ["seed"]}}, False),
+        ({"capabilities": ["reasoning"]}, True),
+        ({"options": {"efforts": ["none", "low"]}}, True),
+        ({"options": {"reasoning": "level"}}, True),
+    ],
+)
+@pytest.mark.parametrize("on_unsupported", ["refuse", "drop_and_tell"])
+def test_a_model_that_does_not_reason_is_not_told_to_leave_it(model: Any, is_told: bool, on_unsupported: str) -> None:
+    stage = Stage()
+    stage.world.register(a_model("small", **model), a_model("large"))
+    body = {"input": {"text": "Hi"}, "parameters": {"reasoning": {"effort": "none"}}, "on_unsupported": on_unsupported}
+    stage.world.payloads.save(stage.head, "BODY", stored_form(parse_request(body)))
+    stage.run = replace(stage.run, head=None)
+    facts = stage()["facts"]
+    assert ("reasoning" in stage.provider.calls[0].parameters) is is_told
+    assert is_told or "dropped" not in facts, "what was wanted is so"
 
 
 def test_guardrails_read_what_was_thought_but_not_its_seal() -> None:

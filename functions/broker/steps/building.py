@@ -17,6 +17,9 @@ from broker.steps.context import Run
 from broker.steps.exchanging import Planned
 from broker.steps.token_counter import counter
 
+REASONING = "reasoning"
+"""A capability, a parameter, and the option that says how a model is asked for it."""
+
 Secret = Callable[[str], str]
 """Reads a secret by its name."""
 
@@ -42,7 +45,7 @@ def built(
         task=request["task"],
         model=model.name,
         input=marked(request).get("input", {}),
-        parameters=request.get("parameters", {}) | {"max_output_tokens": most},
+        parameters=_parameters(model, request) | {"max_output_tokens": most},
         timeout=plan.time_slice.seconds,
         secret=secret_of(model, credential, secret),
         endpoint=model.endpoint,
@@ -56,6 +59,15 @@ def built(
         token=f"{head.id}-{key.replace('.', '-')}",
         scope=run.tenant,
     )
+
+
+def _parameters(model: Model, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a request. A model that does not reason is not told to leave it: it may have no word for that at all."""
+    given = dict(request.get("parameters", {}))
+    told = REASONING in model.capabilities or not model.options.keys().isdisjoint((REASONING, "efforts"))
+    if not told and (given.get(REASONING) or {}).get("effort") == "none":
+        del given[REASONING]
+    return given
 
 
 def _caching(plan: Planned) -> dict[str, str]:

@@ -104,7 +104,8 @@ class Exchange:
         answer: Answer | None = None
         failure: BrokerError | None = None
         asked = {} if plan.operation else plan.request
-        given = [name for name, value in asked.get("parameters", {}).items() if value is not None]
+        parameters = {name: asked.get("parameters", {}).get(name) for name in call.parameters}
+        given = [name for name, value in parameters.items() if value is not None]
         with watched(given, strict=refuses(asked)) as watch:
             try:
                 provider = self.provider(model.provider)

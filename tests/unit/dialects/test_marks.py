@@ -85,6 +85,9 @@ def test_bedrocks_points_stand_behind_them(server: ProviderServer, call: Call) -
     assert where(asked(server, "bedrock", call, MARKED)) == [], "a model that is not known to have it"
     profile = {"options": {"prompt_cache": True}}
     assert len(where(asked(server, "bedrock", call, MARKED, **profile))) == 4
+    nova = {"options": {"family": "amazon.nova", "prompt_cache": True}}
+    assert where(asked(server, "bedrock", call, MARKED, **nova)) == [("text", "5m"), ("image", "5m"), ("toolUse", "5m")]
+    assert len(where(asked(server, "bedrock", call, MARKED, options={"family": "anthropic.claude-sonnet-4-5"}))) == 4
 
 
 @pytest.mark.parametrize(("ttl", "kept"), [("5m", "5m"), ("30m", "1h"), ("1h", "1h"), ("24h", "1h")])

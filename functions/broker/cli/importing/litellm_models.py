@@ -63,14 +63,19 @@ PRICES = {
     "output_cost_per_token": "price_out_usd",
     "cache_read_input_token_cost": "price_cached_in_usd",
     "cache_creation_input_token_cost": "price_cache_write_usd",
+    "cache_creation_input_token_cost_above_1hr": "price_cache_write_1h_usd",
 }
 CAPABILITIES = {
     "supports_function_calling": ("tools",),
     "supports_response_schema": ("json", "schema"),
     "supports_vision": ("vision",),
+    "supports_reasoning": ("reasoning",),
 }
 USUAL = frozenset({"tools", "json"})
 """What a chat model is taken to do where nothing is said of it."""
+
+DEAREST = 1_000
+"""Dollars for a token, above which the registry takes no price."""
 
 WINDOW, OUTPUT = 128_000, 4_096
 """Where nothing is said."""
@@ -193,8 +198,12 @@ class Reader:
         model |= {"context_window": window or WINDOW, "max_output_tokens": output or OUTPUT}
         for theirs, ours in PRICES.items():
             price = _number(rest.pop(theirs, None), info.pop(theirs, None))
-            if price is not None:
+            if price is not None and price > DEAREST:
+                self.lines.note((*place, theirs), "not carried over: it is dollars for one token")
+            elif price is not None:
                 model[ours] = round(price * 1_000_000, 6)
+        if "price_cache_write_usd" not in model and model.pop("price_cache_write_1h_usd", None) is not None:
+            self.lines.note(place, "what an hour of a prompt cache costs is left out: what minutes cost is not said")
         if "price_in_usd" not in model:
             self.lines.note(place, "its price is not said: it costs nothing until you put it")
         model.setdefault("price_in_usd", 0)

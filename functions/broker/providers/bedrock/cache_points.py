@@ -1,8 +1,8 @@
 """Points up to which Bedrock is to keep a prompt (`cachePoint`).
 
 Source: Amazon Bedrock user guide, "Prompt caching for faster model inference". Claude and Nova have it, Nova not for
-tools and for five minutes alone; of a model whose id does not tell (an inference profile), the option `prompt_cache` is
-true where it has it too.
+tools and for five minutes alone. Of a model whose id does not tell (an inference profile), the option `family` does, or
+`prompt_cache` is true where it has it too.
 """
 
 from typing import Any
@@ -37,20 +37,25 @@ def settle(call: Call, made: Json) -> None:
     if not _takes(call):
         _remove(lists)
         return
-    if NOVA in call.model:
+    is_nova = NOVA in _family(call)
+    if is_nova:
         _remove([tools])
     points = [(blocks, place) for blocks in lists for place, block in enumerate(blocks) if POINT in block]
     marks = settled([str(blocks[place][POINT].get("ttl")) for blocks, place in points])
     for (blocks, place), mark in zip(points, marks, strict=True):
-        long = {"ttl": LONG} if mark == LONG and NOVA not in call.model else {}
+        long = {"ttl": LONG} if mark == LONG and not is_nova else {}
         blocks[place] = {POINT: {"type": "default"} | long} if mark else {}
     for blocks in lists:
         blocks[:] = [block for block in blocks if block]
 
 
 def _takes(call: Call) -> bool:
-    known = CLAUDE in call.model or NOVA in call.model or call.options.get("prompt_cache") is True
+    known = CLAUDE in _family(call) or NOVA in _family(call) or call.options.get("prompt_cache") is True
     return known and not cannot(call.options, "prompt_cache")
+
+
+def _family(call: Call) -> str:
+    return str(call.options.get("family", call.model))
 
 
 def _remove(lists: list[list[Json]]) -> None:
