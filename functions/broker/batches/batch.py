@@ -99,12 +99,10 @@ class Batch:
     """Those of the open ones that have most of their rows before them."""
     is_paused: bool = False
     stop: Stop | None = None
-    sums: Sums = field(default_factory=Sums)
-    """Of the folded shards."""
+    sums: Sums = field(default_factory=Sums)  # of the folded shards
     reserved: int = 0
     """Of `max_cost`: what rows have cost, and may cost that have not ended."""
-    settled: int = 0
-    """The part of it that was paid."""
+    settled: int = 0  # the part of it that was paid
     holds: dict[str, int] = field(default_factory=dict)  # its tokens, by the tenant's bucket of them (`rows.enqueuing`)
     error: dict[str, Any] | None = None  # why it failed as a whole
     output: dict[str, Any] = field(default_factory=dict)
@@ -117,8 +115,7 @@ class Batch:
     """When it came to each status, by its name."""
     told: int = 0
     """The last twentieth of its rows that was told to the bus."""
-    told_at: int = 0
-    """When that was."""
+    told_at: int = 0  # when that was
     erased_at: int | None = None
     """Since when its rows are erased; all of them, once none of its shards is `open`."""
     collects_anew: bool = False
@@ -286,6 +283,9 @@ class Batch:
 
 KEPT_OF_ERASED = ("endpoint", "dedupe", "max_cost", "completion_window_s", "retry_of", "output")
 """Of what was asked: neither texts nor addresses."""
+
+BY_KEY = "by_key"
+"""In `Batch.asked`, the id of the API key of who asked, where it was one: what goes by keys goes by it for each row."""
 
 MESSAGES = "message_requests"
 """In `Batch.asked` of a batch that came by the route of Anthropic's batches (`doors.message_batches`): how many it has.

@@ -51,6 +51,7 @@ class AskForBulk:
                     id=bulk_id,
                     tenant=caller.tenant,
                     principal=caller.principal,
+                    key=caller.key,
                     action=request.action,
                     created_at=now,
                     expires_at=now // 1000 + KEEP_S,

@@ -45,6 +45,8 @@ class Bulk:
     """Epoch SECONDS."""
     meant: Mapping[str, Any]
     """As `BulkRequest.meant`."""
+    key: str = ""
+    """The id of the API key of who asked; empty for none."""
     is_dry: bool = False
     cursor: str | None = None
     """Where the next page begins; None at first."""
@@ -75,7 +77,7 @@ class Bulk:
         item: Item = {"pk": bulk_pk(self.id), "sk": "BULK"}
         for spec in fields(self):
             value = getattr(self, spec.name)
-            if spec.name != "id" and value is not None and value is not False and value != {}:
+            if spec.name != "id" and value is not None and value is not False and value != {} and value != "":
                 item[spec.name] = value
         if self.ended_at is None:
             item |= {"tenant": self.tenant + OPEN, "id": self.id}

@@ -159,6 +159,7 @@ class WorkOnBulk:
             policies=head.policies,
             retry_of=head.id,
             prepared=prepared,
+            key=bulk.key,
         )
         if bulk.is_dry:
             tally.worst += self.worst(request, caller, now)

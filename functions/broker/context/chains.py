@@ -12,6 +12,7 @@ from broker.context.conversations import INSTRUCTIONS, MOST_TOKENS, answer_messa
 from broker.context.fitting import Message
 from broker.errors import InvalidRequest, Unavailable
 from broker.guardrails.canary import unplanted
+from broker.guardrails.placeholders import named_in
 from broker.jobs.head import JOB_ID, Head, Status
 from broker.jobs.store import REDACTED, REQUEST, Jobs, Payloads
 from broker.storage import Unread
@@ -76,7 +77,11 @@ class Chains:
             own.append({"role": "user", "content": given.pop("text")})
         start = instructions_of(document, own)
         facts: dict[str, Any] = {"from": start, "to": start + len(messages), "chain": [part.facts for part in parts]}
-        if mapping := {**seen.get("history", {}).get("mapping", {}), **redacted.get("mapping", {})}:
+        known = {**seen.get("history", {}).get("mapping", {}), **redacted.get("mapping", {})}
+        named = named_in(messages) if known else set()
+        if mapping := {
+            name: value for name, value in known.items() if name in named
+        }:  # others may be of what is erased
             facts["mapping"] = mapping
         changed = {"input": given | {"messages": [*own[:start], *messages, *own[start:]]}, "history": facts}
         return _bounded({**document, **changed}, parts)

@@ -13,10 +13,10 @@ WORDS = frozenset(
 """Keys of the contract and of JSON Schema: they are nobody's words."""
 
 NAMED = WORDS | frozenset(
-    "body categories data documents embeddings entities features fields files finish_reason flagged format input_audio "
-    "intent key_phrases label language media_type output output_schema pages pii query refusal results s3 score scores "
-    "seed segments sentiment session size slots source_language spans stage state stop tables target_language tool_use "
-    "value".split()
+    "body categories data documents embeddings entities features fields files finish_reason flagged format "
+    "input_audio intent key_phrases label language media_type output output_schema pages pii provider_options query "
+    "refusal results s3 score scores seed segments sentiment session size slots source_language spans stage state "
+    "stop tables target_language tool_use value".split()
 )
 """Names that a place may tell: these and no others, for a caller's own may say whatever it likes."""
 

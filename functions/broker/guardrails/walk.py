@@ -22,8 +22,11 @@ user's alone, without what is between), or a value and its name."""
 PAIRED = (4, 512)
 """The fewest and the most characters of a value that is also read beside its name, as settings are written."""
 
-SENT = ("input", "parameters", "output_schema")
-"""The parts of a request that a model gets to see."""
+OPTIONS = "provider_options"
+"""Of a request: fields of its providers' own."""
+
+SENT = ("input", "parameters", "output_schema", OPTIONS)
+"""The parts of a request that a model, or its provider, gets to see."""
 
 SOURCES: Mapping[str, Source] = {
     "system": "operator",
@@ -83,6 +86,9 @@ def input_texts(request: Mapping[str, Any]) -> Iterator[Seen]:
     """All that a model would read of a request."""
     for name in SENT:
         given = request.get(name)
+        if name == OPTIONS:
+            yield from _options(given or {})
+            continue
         if name != "input" or not isinstance(given, Mapping):
             yield from _texts(Path(None, name), given, "operator")
             continue
@@ -92,6 +98,14 @@ def input_texts(request: Mapping[str, Any]) -> Iterator[Seen]:
                 yield from _conversation(path, value)
             else:
                 yield from _texts(path, value, OTHERS.get(part, "user"))
+
+
+def _options(given: Mapping[str, Any]) -> Iterator[Seen]:
+    """What a request says in fields of a provider's own; their names are those that operators allow."""
+    for at, (provider, fields) in enumerate(given.items()):
+        path = Path(Path(None, OPTIONS), provider, at)
+        for number, (name, value) in enumerate(fields.items()):
+            yield from _texts(Path(path, name, number), value, "operator")
 
 
 def has_unread(request: Mapping[str, Any]) -> bool:

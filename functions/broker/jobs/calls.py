@@ -69,7 +69,7 @@ def settled(call: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
     return {**call, **{SHORT[name]: value for name, value in known.items()}}
 
 
-SUMMED = ("c", "i", "u", "k", "y", "l")
+SUMMED = ("c", "i", "u", "g", "k", "y", "l")
 OF_RUN = ("t", "x")
 """What only the run that made a call is governed by."""
 

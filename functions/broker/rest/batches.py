@@ -194,7 +194,7 @@ def _asked(request: Request) -> "BatchRequest":
 
 
 def _caller(request: Request) -> Caller:
-    return Caller(request.tenant, request.principal, "rest", request.request_id)
+    return Caller(request.tenant, request.principal, "rest", request.request_id, key=request.key)
 
 
 def _write_cursor(place: "Place | None") -> str | None:

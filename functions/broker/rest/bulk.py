@@ -27,7 +27,7 @@ class BulkDoor:
         from broker.bulk.request import parse_bulk
 
         body = parse_bulk(request.json())
-        caller = Caller(request.tenant, request.principal, "rest", request.request_id)
+        caller = Caller(request.tenant, request.principal, "rest", request.request_id, key=request.key)
         taken = self.ask(body, caller, now_ms(), request.idempotency_key)
         headers = {"location": f"{request.base_url}/jobs/bulk/{taken.made.id}"}
         if taken.repeated:

@@ -32,7 +32,7 @@ def create_message_batch(door: "BatchDoor", request: Request) -> Reply:
 
     door.check_size(request)
     body = parse_batch(batch_of(request.json()))
-    caller = Caller(request.tenant, request.principal, "rest", request.request_id)
+    caller = Caller(request.tenant, request.principal, "rest", request.request_id, key=request.key)
     told = door.told(request)
     taken = door.submit(body, caller, now_ms(), {MESSAGES: len(body.inline or ())}, **told)
     if MESSAGES not in taken.batch.asked:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from broker.batches.asking.hours import OffPeak
 from broker.batches.asking.request import BatchRequest, asked_of
-from broker.batches.batch import BEGUN_MS, KEEP_S, MESSAGES, Batch, BatchStatus, is_document
+from broker.batches.batch import BEGUN_MS, BY_KEY, KEEP_S, MESSAGES, Batch, BatchStatus, is_document
 from broker.batches.ports import BatchWorkflows, RowBytes
 from broker.batches.rows.planning import MOST_BYTES
 from broker.batches.store import Batches
@@ -215,7 +215,7 @@ class Submit:
             expires_at=now // 1000 + KEEP_S,
             ends_at=begins_at + asked["completion_window_s"] * 1000,
             source=source,
-            asked=asked,
+            asked=asked | ({BY_KEY: caller.key} if caller.key else {}),
             due_at=now + BEGUN_MS,
         )
 
@@ -232,8 +232,8 @@ class Submit:
             self.on_lost_start(batch, error)
 
 
-OF_ITS_TIME = ("not_before", "max_cost")
-"""What is not taken over by a retry: the time has come, and the money was for the first."""
+OF_ITS_TIME = ("not_before", "max_cost", BY_KEY)
+"""What is not taken over by a retry: the time has come, the money was for the first, and another may ask for it."""
 
 
 def _beside(key: str, first_id: str, new_id: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from broker.batches.batch import Batch
+from broker.batches.batch import BY_KEY, Batch
 from broker.batches.ports import RowBytes, ShardQueue
 from broker.batches.rows.capping import FIRST_WAIT_S, WAIT_S, Purse, Worst
 from broker.batches.rows.duplicates import Duplicates
@@ -209,7 +209,10 @@ class RunRows:
                 named = batch.id, batch.id, content.line, content.custom_id, row
                 policies = tuple(batch.asked.get("policies", ()))
                 caller = Caller(
-                    *(batch.tenant, batch.principal, "batch", *named), policies=policies, prepared=content.known
+                    *(batch.tenant, batch.principal, "batch", *named),
+                    policies=policies,
+                    prepared=content.known,
+                    key=batch.asked.get(BY_KEY, ""),
                 )
                 self._accept(work, content, in_time(request, batch, now), caller, now, job_id)
         except InvalidRequest as error:
