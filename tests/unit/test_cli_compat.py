@@ -121,6 +121,27 @@ def test_what_is_no_trace_is_told_by_its_line(
     assert (status, "Line 2" in told) == (1, True)
 
 
+@pytest.mark.parametrize(
+    "log",
+    [
+        "all of it",
+        {"entries": {}},
+        {"entries": [{}]},
+        {"entries": [{"request": None}]},
+        {"entries": [{"request": {"method": "GET", "url": 7}}]},
+        {"entries": [{"request": {"method": "GET", "url": "/v1/models", "headers": [{"name": "a"}]}}]},
+        {"entries": [{"request": {"method": "POST", "url": "/v1/x", "postData": {"text": "a", "encoding": "base64"}}}]},
+    ],
+)
+def test_what_is_no_har_file_is_told_by_its_entry(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], log: Any
+) -> None:
+    (tmp_path / "a.har").write_text(json.dumps({"log": log}))
+    status, told = run(capsys, "trace", str(tmp_path / "a.har"))
+    assert status == 1
+    assert told.startswith(("broker: The HAR file has no list", "broker: Entry 0 is no call"))
+
+
 PROGRAM = """
 import openai, os
 client = openai.OpenAI(max_retries=0)
@@ -170,3 +191,17 @@ def test_nobody_else_calls_with_the_brokers_key(server: Server) -> None:
         assert pool.request("GET", f"{recorder.url}/v1/models", headers=own).status == 200
         assert pool.request("GET", f"{recorder.url}/elsewhere", headers=own).status == 404
         assert len(server.asked) == 1
+
+
+def test_a_body_in_chunks_comes_whole(server: Server, door: Door) -> None:
+    import http.client
+
+    with Recorder(server.url, OURS, lambda method, path: path) as recorder:
+        connection = http.client.HTTPConnection(recorder.url.removeprefix("http://"))
+        ask = json.dumps({"model": "small", "messages": [{"role": "user", "content": "Hello"}]}).encode()
+        headers = {"authorization": f"Bearer {recorder.token}", "transfer-encoding": "chunked"}
+        pieces = (ask[:9], ask[9:])
+        connection.request("POST", "/v1/chat/completions", pieces, headers, encode_chunked=True)
+        assert connection.getresponse().status == 200
+        connection.close()
+    assert [(each.route, each.result) for each in recorder.outcomes] == [("POST /chat/completions", "works")]

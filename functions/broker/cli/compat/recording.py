@@ -68,7 +68,7 @@ class Recorder:
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                body = _body_of(self)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 status, told, content = owner._answered(self.command, self.path, headers, body)
                 self.send_response(status)
@@ -139,6 +139,19 @@ class Recorder:
                 known = found[number]
                 found[number] = Outcome(known.route, known.result, known.why, Cost(seen["model"], cost, cost))
         return found
+
+
+def _body_of(call: BaseHTTPRequestHandler) -> bytes:
+    """All that a client sends, also in chunks, as Node's `fetch` sends a form (RFC 9112, section 7.1)."""
+    if call.headers.get("transfer-encoding", "").lower() != "chunked":
+        return call.rfile.read(int(call.headers.get("content-length") or 0))
+    pieces = []
+    while size := int(call.rfile.readline().partition(b";")[0], 16):
+        pieces.append(call.rfile.read(size))
+        call.rfile.readline()
+    while call.rfile.readline().strip():  # trailers
+        pass
+    return b"".join(pieces)
 
 
 def _error(message: str) -> bytes:

@@ -23,20 +23,19 @@ def calls_in(path: Path) -> list[Call]:
     """The calls of a recording, in order; those of other APIs are left out.
 
     Raises:
-        InvalidRequest: it is none, by the line.
+        InvalidRequest: it is none, by the line, or the number of the entry.
     """
     text = path.read_text(encoding="utf-8-sig")
     whole = json_of(text)
     if isinstance(whole, dict) and "log" in whole:
-        entries = whole["log"].get("entries", []) if isinstance(whole["log"], dict) else []
-        return [call for entry in entries if (call := _of_har(entry["request"])) is not None]
+        return [call for call in _of_entries(whole["log"]) if call is not None]
     return [call for call in _of_lines(text) if call is not None]
 
 
 def path_of(url: str) -> str | None:
     """The path from the version on; None where a URL has none."""
-    before, found, rest = urlsplit(url).path.partition(f"{VERSION}/")
-    return f"/{rest}".rstrip("/") if found and not before.endswith("admin") else None
+    _, found, rest = urlsplit(url).path.partition(f"{VERSION}/")
+    return f"/{rest}".rstrip("/") if found else None
 
 
 def _of_lines(text: str) -> Iterator[Call | None]:
@@ -51,6 +50,18 @@ def _of_lines(text: str) -> Iterator[Call | None]:
         except (ValueError, KeyError, TypeError, AttributeError):
             message = f"Line {number} is no call; it has to be an object with method, path (or url), and body."
             raise InvalidRequest(message, param=f"line {number}") from None
+
+
+def _of_entries(log: Any) -> Iterator[Call | None]:
+    entries = log.get("entries") if isinstance(log, dict) else None
+    if not isinstance(entries, list):
+        raise InvalidRequest("The HAR file has no list of entries.", param="log.entries")
+    for number, entry in enumerate(entries):
+        try:
+            yield _of_har(entry["request"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            message = f"Entry {number} is no call, as HAR has it: its request has a method, a URL and headers."
+            raise InvalidRequest(message, param=f"log.entries.{number}") from None
 
 
 def _of_har(request: Any) -> Call | None:
