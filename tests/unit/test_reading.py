@@ -8,7 +8,8 @@ from broker.clock import iso
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, Status
-from broker.jobs.reading import owned, page, timeline, view
+from broker.jobs.pages import page
+from broker.jobs.reading import owned, timeline, view
 
 from tests.fakes.questions import answers
 from tests.fakes.world import BASE_URL, CHAT, HOUR, JOB_ID, NOW, World, a_head

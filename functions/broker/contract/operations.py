@@ -25,7 +25,7 @@ from broker.contract.usage import USAGE_OPERATION
 from broker.doors.anthropic import MOST_LISTED as MOST_MODELS
 from broker.doors.anthropic import USUAL_PAGE
 from broker.jobs.head import Status
-from broker.jobs.reading import MAX_PAGE
+from broker.jobs.pages import MAX_PAGE
 from broker.jobs.request import JobRequest
 from broker.jobs.trial import Trial
 from broker.prompts.listing import MOST_LISTED

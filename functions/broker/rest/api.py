@@ -12,7 +12,8 @@ from broker.jobs.accepting import Accept, Acceptance
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, job_url
-from broker.jobs.reading import gone, is_gone, looked_at, owned, page, timeline, view
+from broker.jobs.pages import page
+from broker.jobs.reading import gone, is_gone, looked_at, owned, timeline, view
 from broker.jobs.request import JobRequest, parse_request
 from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from broker.rest.http import Reply
-from broker.rest.mcp import CAPABILITIES, TASKS, VERSION
+from broker.rest.mcp_messages import CAPABILITIES, TASKS, VERSION
 
 from tests.unit.doors.case import reply_of
 from tests.unit.rest_door import Door

@@ -12,7 +12,8 @@ from broker.jobs.request import JobRequest
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.rest.http import MOST_WAIT_S
-from broker.rest.mcp import HANDSHAKE, KEY, MODERN, PROMPTS_AT_ONCE, TASKS
+from broker.rest.mcp import KEY, PROMPTS_AT_ONCE
+from broker.rest.mcp_messages import HANDSHAKE, MODERN, TASKS
 
 from tests.fakes.world import NOW
 from tests.unit.doors.case import a_door, answering, sent

@@ -7,7 +7,8 @@ import pytest
 from broker.errors import Forbidden
 from broker.json_text import MAX_BODY_BYTES
 from broker.rest.http import Request
-from broker.rest.mcp import CAPABILITIES, HANDSHAKE, MODERN, TASKS, VERSION, answer_mcp
+from broker.rest.mcp import answer_mcp
+from broker.rest.mcp_messages import CAPABILITIES, HANDSHAKE, MODERN, TASKS, VERSION
 
 from tests.fakes.world import BASE_URL
 from tests.unit.doors.case import a_door, sent
