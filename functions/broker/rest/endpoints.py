@@ -19,6 +19,7 @@ from broker.endpoints.record import Endpoint, Form, new_endpoint_id
 from broker.endpoints.testing import Test
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs import repeats
+from broker.jobs.idempotency import check_key
 from broker.jobs.request import parsed
 from broker.rest.http import MOST_WAIT_S, Reply, Request
 from broker.rest.tries import asked_once
@@ -210,6 +211,7 @@ class EndpointDoor:
     def _register(self, request: Request, new: NewEndpoint) -> tuple[Endpoint, str]:
         now, once = now_ms(), asked_once(request, lambda: 0)
         if (key := once.get("key")) is not None:
+            check_key(key)  # before it is hashed
             endpoint_id = f"{ENDPOINT}{hashlib.sha256(f'{request.tenant} {key}'.encode()).hexdigest()[:32]}"
             return self.endpoints.register(request.tenant, new, endpoint_id, now, key)
         endpoint_id = new_endpoint_id(now)
