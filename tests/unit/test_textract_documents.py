@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
-from broker.errors import BrokerError, Rejected, Throttled, Unavailable
+from broker.errors import BadOutput, BrokerError, Rejected, Throttled, Unavailable
 from broker.providers.aws.textract import LARGEST_OBJECT, MOST_PAUSES, Textract
 from broker.providers.wire.base import Answer, Blob, OperationStarted
 
@@ -110,3 +110,10 @@ def test_what_it_failed_at_is_an_error_and_not_a_document_without_text(wire: Wir
     with pytest.raises(BrokerError) as caught:
         checked(wire, Reply({"JobStatus": "FAILED", "StatusMessage": "INVALID_IMAGE_TYPE"}))
     assert caught.value.code == "job_failed"
+
+
+@pytest.mark.parametrize("token", [" ", "\n", "x" * 256])
+def test_an_answer_that_names_no_place_where_it_goes_on_is_none(wire: Wire, token: str) -> None:
+    with pytest.raises(BadOutput):
+        checked(wire, part(token), part())
+    assert len(wire.asked) == 1

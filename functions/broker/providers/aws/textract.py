@@ -37,6 +37,9 @@ LARGEST_OBJECT = 524_288_000
 MOST_PAUSES, PAUSES_S, LONGEST_PAUSE_S = 5, (0.5, 2.0), 5.0
 """Between requests for more of a result."""
 
+MOST_OF_TOKEN = 255
+"""Characters of where a result goes on."""
+
 GONE = frozenset({"InvalidJobIdException"})
 """Of work that it does not know any more, after seven days: what it gave is lost, and was paid for."""
 
@@ -133,7 +136,7 @@ class Textract:
                 missing.update(_missing(warning))
             if not reply.get("NextToken"):
                 break
-            reply = self._next(exchange, operation, {**asked, "NextToken": text(reply["NextToken"], "token")})
+            reply = self._next(exchange, operation, {**asked, "NextToken": _token(reply["NextToken"])})
         answer = _told(blocks, pages, features(call, FEATURES))
         if missing:
             answer["output"]["missing_pages"] = sorted(missing)
@@ -147,6 +150,14 @@ class Textract:
             except Throttled as error:
                 self._pause(min(error.retry_after or random.uniform(*PAUSES_S), LONGEST_PAUSE_S))  # noqa: S311 - jitter
         return exchange.ask(operation, **asked)
+
+
+def _token(given: Any) -> str:
+    """Where more of a result begins, as it can be asked for (API reference, `NextToken`)."""
+    token = text(given, "token")
+    if not token.strip() or len(token) > MOST_OF_TOKEN:
+        bad("Textract's answer names no place where it goes on.")
+    return token
 
 
 def _check_place(call: Call) -> None:
