@@ -2,6 +2,7 @@
 
 import base64
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from broker.errors import (
     Rejected,
     Unavailable,
 )
+from broker.providers.aws.client import session
 from broker.providers.bedrock.provider import Bedrock
 from broker.providers.wire.base import Answer, Blob, Call
 
@@ -229,12 +231,16 @@ def test_no_call_is_made_without_the_guardrail_that_was_meant() -> None:
 
 
 @pytest.fixture
-def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A process that begins without any; a session keeps those that it found."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
+    session.cache_clear()
+    yield
+    session.cache_clear()
 
 
 def failed(endpoint: str | None) -> BrokerError:

@@ -6,6 +6,8 @@ in no table goes by its HTTP status. A service's own text never becomes a messag
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
+from threading import Lock
 from typing import Any
 
 from botocore import exceptions as broken
@@ -110,13 +112,24 @@ ERRORS: dict[str, Row] = {
 """By the service's error code: the class, and what the service does."""
 
 
+_making = Lock()
+"""A session makes clients in one thread at a time (boto3 guide, "Multithreading or multiprocessing with clients")."""
+
+
+@cache
+def session() -> Any:
+    """One for all clients: each keeps what it has read of services and endpoints, some 8 MB for every client else."""
+    from botocore.session import get_session
+
+    return get_session()
+
+
 def make_client(service: str, region: str | None, timeout: float) -> Any:
     """A client that tries once; `timeout` in seconds bounds connecting (at most five) and each wait for bytes.
 
     Replies come in one piece, so that is the time of a request; bodies that stream are read by `read`.
     """
     from botocore.config import Config
-    from botocore.session import get_session
 
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 1},
@@ -125,7 +138,8 @@ def make_client(service: str, region: str | None, timeout: float) -> Any:
         tcp_keepalive=True,
         parameter_validation=False,
     )
-    made = get_session().create_client(service, region_name=region, config=config)
+    with _making:
+        made = session().create_client(service, region_name=region, config=config)
     made.meta.events.register("before-send", lambda **_: sending())
     return made
 
