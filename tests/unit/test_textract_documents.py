@@ -115,5 +115,5 @@ def test_what_it_failed_at_is_an_error_and_not_a_document_without_text(wire: Wir
 @pytest.mark.parametrize("token", [" ", "\n", "x" * 256])
 def test_an_answer_that_names_no_place_where_it_goes_on_is_none(wire: Wire, token: str) -> None:
     with pytest.raises(BadOutput):
-        checked(wire, part(token), part())
+        checked(wire, replace(part(token), valid=False), part())
     assert len(wire.asked) == 1
