@@ -171,6 +171,7 @@ def _call(
         query=dict(query or {}),
         headers=dict(headers or {}),
         body=None if body is None else json.dumps(body),
+        via="mcp",
     )
     return api.answered(asked)
 
