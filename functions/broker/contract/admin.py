@@ -9,6 +9,7 @@ from broker.registry.document import KINDS
 from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import Label, LabelsEntry
 from broker.registry.model_entry import ModelEntry
+from broker.registry.permission_entry import ApplicationEntry, PermissionEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.records import Action
 from broker.registry.route_entry import AliasEntry, RouteEntry
@@ -26,6 +27,8 @@ class AnyEntry(
         | GuardrailEntry
         | RouteEntry
         | TenantEntry
+        | ApplicationEntry
+        | PermissionEntry
         | SourceEntry
         | IssuerEntry
         | PromptEntry

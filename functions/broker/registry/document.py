@@ -12,6 +12,7 @@ from broker.registry.entry import Entry, StrictEntry
 from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import Arm, LabelArms, LabelsEntry
 from broker.registry.model_entry import ModelEntry
+from broker.registry.permission_entry import ApplicationEntry, PermissionEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.recipe_entry import RecipeEntry
 from broker.registry.route_entry import AliasEntry, RouteEntry
@@ -25,11 +26,13 @@ KINDS: dict[str, type[Entry]] = {
     "guardrails": GuardrailEntry,
     "routes": RouteEntry,
     "tenants": TenantEntry,
+    "applications": ApplicationEntry,
     "sources": SourceEntry,
     "issuers": IssuerEntry,
     "prompts": PromptEntry,
     "labels": LabelsEntry,
     "recipes": RecipeEntry,
+    "permissions": PermissionEntry,
 }
 """By their name in documents, paths and commands, in the order in which they are written: who is named comes first."""
 
@@ -42,11 +45,13 @@ class RegistryFile(StrictEntry):
     guardrails: list[GuardrailEntry] = Field(default_factory=list)
     routes: list[RouteEntry] = Field(default_factory=list)
     tenants: list[TenantEntry] = Field(default_factory=list)
+    applications: list[ApplicationEntry] = Field(default_factory=list)
     sources: list[SourceEntry] = Field(default_factory=list)
     issuers: list[IssuerEntry] = Field(default_factory=list)
     prompts: list[PromptEntry] = Field(default_factory=list)
     labels: list[LabelsEntry] = Field(default_factory=list)
     recipes: list[RecipeEntry] = Field(default_factory=list)
+    permissions: list[PermissionEntry] = Field(default_factory=list)
 
     def by_kind(self) -> dict[str, list[Entry]]:
         """The entries of the kinds that the document has."""

@@ -5,8 +5,8 @@ an unknown one without a read, and lets secret scanners be sure of what they fou
 for there is nothing to guess in 256 random bits.
 
 Stored in the table `registry` as pk `KEY#<hash>`, sk `KEY`: tenant, principal, scopes, status, created_at, valid_until,
-limits; and once more for those who list a tenant's keys, as pk `KEYS#<tenant>`, sk the beginning of the hash, with all
-of it as `digest`.
+limits, application; and once more for those who list a tenant's keys, as pk `KEYS#<tenant>`, sk the beginning of the
+hash, with all of it as `digest`.
 """
 
 import hashlib
@@ -47,10 +47,11 @@ def key_item(
     created_at: int,
     expires_at: int | None,
     limits: Mapping[str, int] | None = None,
+    application: str | None = None,
 ) -> Item:
     """The stored form; times in milliseconds, `expires_at` None for a key without an end.
 
-    `limits` are its own, by the fields of a registry's entry.
+    `limits` are its own, by the fields of a registry's entry; `application` is the tenant's that it belongs to.
     """
     item: Item = {
         "pk": f"KEY#{digest}",
@@ -61,6 +62,7 @@ def key_item(
         "status": "active",
         "created_at": created_at,
         **({"limits": dict(limits)} if limits else {}),
+        **({"application": application} if application else {}),
     }
     # Not `expires_at`: that is the tables' TTL attribute, in seconds, and an expired key should say why it fails.
     return item if expires_at is None else item | {"valid_until": expires_at}
