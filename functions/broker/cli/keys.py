@@ -82,7 +82,8 @@ def _create(shell: Shell) -> str:
             raise
         what = f"The tenant {options.tenant!r} is not registered; `broker apply` registers tenants."
         raise Forbidden(what, code=error.code, param="tenant") from None
-    return create_key(tables, options.tenant, options.principal, scopes, options.days, limits)
+    by = caller(shell.session)
+    return create_key(tables, options.tenant, options.principal, scopes, options.days, limits, by)
 
 
 def _limits(said: list[str]) -> dict[str, int]:

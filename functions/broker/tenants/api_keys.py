@@ -47,8 +47,9 @@ def key_item(
     created_at: int,
     expires_at: int | None,
     limits: Mapping[str, int] | None = None,
+    by: str = "",
 ) -> Item:
-    """The stored form; times in milliseconds, `expires_at` None for a key without an end.
+    """The stored form; times in milliseconds, `expires_at` None for a key without an end, `by` who made it.
 
     `limits` are its own, by the fields of a registry's entry.
     """
@@ -60,6 +61,7 @@ def key_item(
         "scopes": list(scopes),
         "status": "active",
         "created_at": created_at,
+        **({"created_by": by} if by else {}),
         **({"limits": dict(limits)} if limits else {}),
     }
     # Not `expires_at`: that is the tables' TTL attribute, in seconds, and an expired key should say why it fails.
