@@ -73,6 +73,7 @@ ARROWS: dict[str, set[str]] = {
         *("batches", "bulk", "clock", "context", "delivery", "doors", "endpoints", "errors", "files", "guardrails"),
         *("jobs", "json_text", "prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
+    "console": {"errors", "rest"},
     "registry": {
         *("batches", "clock", "documents", "errors", "guardrails", "jobs", "json_schema", "json_text"),
         *("postprocessing", "prompts", "providers", "routing", "storage", "tenants"),
@@ -107,7 +108,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "handlers": {
         *("bootstrap", "bounds", "clock", "consequences", "errors", "metrics", "observability", "side_by_side"),
-        *("cloud", "jobs", "push", "rest", "steps", "tenants"),
+        *("cloud", "console", "jobs", "push", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them
     "cli": {
