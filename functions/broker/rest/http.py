@@ -44,6 +44,9 @@ MOST_WAIT_S = 25
 REST = "{proxy+}"
 """The last part of the template's routes for what no other takes."""
 
+DOOR = "rest"
+"""By which jobs come that are asked for by the broker's own routes."""
+
 USERS_NAME = "users:name"
 """The scope of callers who say for which of their own users a request is."""
 
@@ -75,6 +78,8 @@ class Request:
     key: str = ""
     """The id of the API key; its own limits are in `limits`, by the fields of a registry's entry."""
     limits: dict[str, Any] = field(default_factory=dict)
+    door: str = DOOR
+    """By which a job comes that it asks for in the broker's own words."""
     told: dict[str, str] = field(default_factory=dict)
     """Headers of the reply, whatever else becomes of the request."""
 
