@@ -77,6 +77,7 @@ ARROWS: dict[str, set[str]] = {
         *("batches", "bulk", "clock", "context", "delivery", "doors", "endpoints", "errors", "files", "guardrails"),
         *("jobs", "json_text", "permissions", "prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
+    "console": {"errors", "rest"},
     "registry": {
         *("batches", "clock", "documents", "errors", "guardrails", "jobs", "json_schema", "json_text"),
         *("permissions", "postprocessing", "prompts", "providers", "routing", "storage", "tenants"),
@@ -115,7 +116,7 @@ ARROWS: dict[str, set[str]] = {
     "handlers": {
         "audit",
         *("bootstrap", "bounds", "clock", "consequences", "errors", "metrics", "observability", "side_by_side"),
-        *("cloud", "jobs", "push", "rest", "steps", "tenants"),
+        *("cloud", "console", "jobs", "push", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them
     "cli": {

@@ -156,6 +156,11 @@ def public_url() -> str:
     return setting("PUBLIC_URL")
 
 
+def console_region() -> str:
+    """The region that calls of the operators' routes are signed for."""
+    return setting("CONSOLE_REGION")
+
+
 @cache
 def estimate_job() -> "EstimateJob":
     """What a job would cost."""
