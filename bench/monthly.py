@@ -79,9 +79,11 @@ NOT_BY_ITSELF = frozenset(
             for kind in ("Api", "Authorizer", "Integration", "Route", "RouteResponse", "Stage")
         ),
         *("AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"),
+        "AWS::CloudFormation::Stack",
     }
 )
-"""Of `Push`, which is off: a stack as these bills have it has none of them (`docs/push.md` says what it costs on)."""
+"""Of `Push`, and of what `docs/hardening.md` has, which are off: a stack as these bills have it has none of them. What
+they cost on, `docs/push.md` and that page say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from broker.tenants.waits import UsualWaits, Waits
 
 
-QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest", "openai", "anthropic")}
+QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest", "openai", "anthropic", "mcp")}
 """Whose jobs the bus hears of only where their requests ask for it, by the template's `RestJobEvents`."""
 
 

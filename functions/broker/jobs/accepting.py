@@ -59,13 +59,11 @@ class Caller:
     """Which of the caller's own users it is for, where the caller is believed."""
     member: Member = NOBODY
     """As what it asks: of which application, in which groups and roles."""
-    via: str = ""
-    """The door by which a call of another door's came, such as an agent's tool."""
 
     @property
     def who(self) -> Who:
         """Who asks, as permissions know it, but for the organisation, which the registry says."""
-        return Who(self.tenant, "", self.member, self.principal, self.key, self.via or self.door)
+        return Who(self.tenant, "", self.member, self.principal, self.key, self.door)
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ class Api:
     def _submit(self, request: Request, document: Any) -> Reply:
         wait = preferred_wait(request.headers.get("prefer", ""))
         body = parse_request(document)
-        accepted = self.take(request, body, "rest")
+        accepted = self.take(request, body, request.door)
         head, had_place = self.waited(accepted.head, request.began + wait)
         headers = {"location": job_url(head, request.base_url)}
         if wait and had_place:

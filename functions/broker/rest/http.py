@@ -45,6 +45,9 @@ MOST_WAIT_S = 25
 REST = "{proxy+}"
 """The last part of the template's routes for what no other takes."""
 
+DOOR = "rest"
+"""By which jobs come that are asked for by the broker's own routes."""
+
 USERS_NAME = "users:name"
 """The scope of callers who say for which of their own users a request is."""
 
@@ -78,8 +81,8 @@ class Request:
     limits: dict[str, Any] = field(default_factory=dict)
     member: Member = NOBODY
     """The caller's application, groups and roles."""
-    via: str = ""
-    """The door of the call that this one is a part of, such as an agent's; empty for its own."""
+    door: str = DOOR
+    """By which a job comes that it asks for in the broker's own words."""
     told: dict[str, str] = field(default_factory=dict)
     """Headers of the reply, whatever else becomes of the request."""
 

@@ -49,7 +49,7 @@ class EstimateBatch:
         errors: list[dict[str, Any]] = []
         for row in sample.rows:
             try:
-                quotes.append(self._quote(row.request(), replace(caller, door="batch", via=""), now))
+                quotes.append(self._quote(row.request(), replace(caller, door="batch"), now))
             except BrokerError as error:
                 errors.append({"line": row.line, "param": None, **error.facts()})
         return self._shown(request, asked, sample, quotes, errors, now)
