@@ -14,7 +14,7 @@ from broker.permissions.who import Who
 SUBJECTS = ("organisations", "tenants", "applications", "groups", "roles", "principals", "keys")
 """By what a rule says who."""
 
-OF_REQUESTS = ("tasks", "doors", "prompts", "query_types", "data_classes")
+OF_REQUESTS = ("tasks", "doors", "prompts", "query_types")
 """By what a rule says what: known of a request before there is a model."""
 
 OF_MODELS = ("models", "tags", "regions")

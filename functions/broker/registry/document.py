@@ -81,7 +81,7 @@ def parse_registry(document: Any) -> RegistryFile:
     Raises:
         InvalidRequest: names the first entry and field at fault.
     """
-    return _checked(RegistryFile, document)
+    return checked(RegistryFile, document)
 
 
 def parse_entry(kind: str, content: Any) -> Entry:
@@ -91,7 +91,7 @@ def parse_entry(kind: str, content: Any) -> Entry:
         NotFound: there is no such kind.
         InvalidRequest: names the first field at fault.
     """
-    return _checked(entry_class(kind), content)
+    return checked(entry_class(kind), content)
 
 
 def parse_rollback(body: Any) -> int:
@@ -100,7 +100,7 @@ def parse_rollback(body: Any) -> int:
     Raises:
         InvalidRequest: names the field at fault.
     """
-    return _checked(Rollback, body).version
+    return checked(Rollback, body).version
 
 
 def parse_arms(body: Any) -> list[Arm]:
@@ -109,7 +109,7 @@ def parse_arms(body: Any) -> list[Arm]:
     Raises:
         InvalidRequest: names the field at fault.
     """
-    return _checked(LabelArms, body).arms
+    return checked(LabelArms, body).arms
 
 
 def parse_limits(body: Any) -> dict[str, int]:
@@ -118,10 +118,15 @@ def parse_limits(body: Any) -> dict[str, int]:
     Raises:
         InvalidRequest: names the one at fault.
     """
-    return _checked(LimitsEntry, body).model_dump(exclude_none=True)
+    return checked(LimitsEntry, body).model_dump(exclude_none=True)
 
 
-def _checked(model: type[Checked], value: Any) -> Checked:
+def checked(model: type[Checked], value: Any) -> Checked:
+    """What operators wrote, as one of the models.
+
+    Raises:
+        InvalidRequest: names the first field at fault.
+    """
     check_depth(value)
     try:
         # Half of a surrogate pair goes through JSON's parser, and through nothing after it; so does NaN.

@@ -105,7 +105,6 @@ class PermissionEntry(Entry):
     doors: Annotated[list[Door], Field(min_length=1)] | None = None
     prompts: Groups | None = None
     query_types: Words | None = None
-    data_classes: Words | None = None
     within: WithinEntry | None = None
     """Whose requests it is about; everybody's unless said."""
     allow_only: Several | None = None

@@ -29,8 +29,8 @@ def end_user_of(request: Request, body: JobRequest) -> str:
     return body.end_user or next((each for each in said if isinstance(each, str) and each), "")
 
 
-def asking(request: Request, door: str = "") -> Caller:
-    """Who calls, whatever they ask for."""
+def asking(request: Request, door: str | None = None) -> Caller:
+    """Who calls, whatever they ask for, by a dialect's door or that of the call."""
     whom = request.tenant, request.principal, door or request.door, request.request_id
     return Caller(*whom, key=request.key, member=request.member)
 

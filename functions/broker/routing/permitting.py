@@ -34,7 +34,6 @@ def asked_for(request: Mapping[str, Any], door: str) -> What:
         "doors": door,
         "prompts": prompt,
         "query_types": request.get("routing", {}).get("query_type"),
-        "data_classes": request.get("data_class"),
     }
     return {kind: (value,) for kind, value in found.items() if value}
 

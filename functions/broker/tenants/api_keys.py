@@ -85,6 +85,11 @@ def of_tenant(database: Database, tenant: str) -> list[Item]:
     return database.query("registry", f"KEYS#{tenant}")
 
 
+def key_of(database: Database, tenant: str, named: str) -> Item | None:
+    """A tenant's key by its id; None where there is none."""
+    return database.get("registry", f"KEYS#{tenant}", named)
+
+
 def revocation(item: Item, *, by: str, now: int) -> tuple[Update, Put]:
     """The writes that end a key, from its item; `by` says who, `now` is in milliseconds. May be repeated."""
     facts = {"status": "revoked", "revoked_at": now, "revoked_by": by}
