@@ -47,6 +47,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "batch_step": ("plan_batch", set()),
     "check_input": ("guard", set()),
     "clean": ("clean", {"broker.files"}),
+    "console": ("console_region", set()),
     "deliver": ("deliver", set()),
     "dispatch": ("workflows", set()),
     "intake": ("event_consumer", {"pydantic"}),
@@ -94,6 +95,7 @@ def loaded(door: str, builder: str = "") -> frozenset[str]:
         "AUDIT_BUCKET",
         "BASE_URL",
         "BATCH_WORKFLOW",
+        "CONSOLE_REGION",
         "EXPRESS_WORKFLOW",
         "STANDARD_WORKFLOW",
     }

@@ -66,7 +66,7 @@ def test_the_build_the_stack_and_what_is_deployed_by_default_are_of_one_runtime(
 
 
 def test_only_the_embedded_cloud_has_a_runtime_that_aws_gives_up() -> None:
-    (rule,) = template()["Rules"].values()
+    rule = template()["Rules"]["RuntimeIsOneThatAwsGoesOnWith"]
     offered = set(template()["Parameters"]["Runtime"]["AllowedValues"])
     assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Target"}, "aws"]}
     refused = {each["Assert"]["Fn::Not"][0]["Fn::Equals"][1] for each in rule["Assertions"]}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from broker.bootstrap.adapters import (
     answers,
+    applications,
     circuits,
     conversations,
     database,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from broker.jobs.accepting import Accept
     from broker.jobs.event_consumer import EventConsumer
     from broker.jobs.trial import Trial
+    from broker.permissions.who import Member
     from broker.rest.admin import Admin
     from broker.rest.api import Api
     from broker.rest.batches import BatchDoor
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from broker.tenants.waits import UsualWaits, Waits
 
 
-QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest", "openai", "anthropic")}
+QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest", "openai", "anthropic", "mcp")}
 """Whose jobs the bus hears of only where their requests ask for it, by the template's `RestJobEvents`."""
 
 
@@ -59,6 +61,7 @@ def budgets() -> "Budgets":
 @cache
 def prepare() -> "Prepare":
     """Preparing a request."""
+    from broker.metrics import permission_denied
     from broker.prompts.templates import Prompts
     from broker.steps.preparing import Prepare
 
@@ -66,7 +69,7 @@ def prepare() -> "Prepare":
     inbox = setting("INBOX_BUCKET")
     return Prepare(
         *(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets()),
-        *(jobs(), payloads()),
+        *(jobs(), payloads(), permission_denied),
     )
 
 
@@ -151,6 +154,11 @@ def cors_origin() -> str:
 def public_url() -> str:
     """The base URL that is told to clients, perhaps with `{api}` for the API's id; empty for the way that they came."""
     return setting("PUBLIC_URL")
+
+
+def console_region() -> str:
+    """The region that calls of the operators' routes are signed for."""
+    return setting("CONSOLE_REGION")
 
 
 @cache
@@ -256,10 +264,12 @@ def event_consumer() -> "EventConsumer":
 
     rejected = RejectedEvents(client("sqs"), setting("REJECTED_QUEUE"))
 
-    def ask(detail: Any, tenant: str, event_id: str, principal: str) -> None:
+    def ask(detail: Any, tenant: str, event_id: str, principal: str, member: "Member") -> None:
         from broker.bootstrap.inbox import ask_for_document
 
-        ask_for_document()(detail, tenant, event_id, principal)  # seldom asked for, and S3's client is slow to load
+        # Seldom asked for, and S3's client is slow to load.
+        ask_for_document()(detail, tenant, event_id, principal, member)
 
     document = refuse_document if setting("TAKES_FILES") == "off" else ask
-    return EventConsumer(accept(), tenants().of_event, rejected, tell_bus, document)
+    sender_of, member_of = tenants().of_event, applications().member
+    return EventConsumer(accept(), sender_of, rejected, tell_bus, document, member_of)

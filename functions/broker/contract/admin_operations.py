@@ -1,13 +1,22 @@
 """The operators' routes, as the OpenAPI document describes them."""
 
 from broker.audit.record import KINDS as AUDIT_KINDS
-from broker.contract.admin import AnyEntry, EntryList, EntryVersion, Experiment, PromptLabels, RegistryPlan
+from broker.contract.admin import (
+    AnyEntry,
+    EntryList,
+    EntryVersion,
+    Experiment,
+    PermissionAnswer,
+    PromptLabels,
+    RegistryPlan,
+)
 from broker.contract.audit import AuditRecords
 from broker.contract.common import EXAMPLE_JOB
 from broker.contract.operation import Operation, parameter
 from broker.contract.reviews import FeedbackList, LabelledRows, Review, ReviewDetail, ReviewList
 from broker.registry.document import KINDS, RegistryFile, Rollback
 from broker.registry.label_entry import LabelArms
+from broker.registry.permission_check import PermissionQuestion
 from broker.reviews.bodies import Claim, Decision
 from broker.reviews.record import STATES
 
@@ -94,6 +103,13 @@ ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400, 409, 413),
         parameters=(PRUNE,),
         body=RegistryFile,
+    ),
+    ("POST", "/admin/can"): Operation(
+        "Ask whether somebody may do something, and why",
+        "admin",
+        {200: PermissionAnswer},
+        errors=(400,),
+        body=PermissionQuestion,
     ),
     ("GET", "/admin/prompts/{id}/labels"): Operation(
         "Get a prompt's labels", "admin", {200: PromptLabels}, parameters=(PROMPT,), headers=("ETag",)

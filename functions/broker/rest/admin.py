@@ -114,6 +114,12 @@ class Admin:
         """`GET /admin/prompts/{id}/experiments`: what came of the prompt's versions, side by side."""
         return Reply(200, compare(self.database, self._prompt(request)))
 
+    def can(self, request: Request) -> Reply:
+        """`POST /admin/can`: whether somebody may do something, and why."""
+        from broker.rest.permission_checks import Explains
+
+        return Explains(self.database)(request)
+
     def _prompt(self, request: Request) -> str:
         """The id of a prompt that there is."""
         return self.registry.get("prompts", unquote(request.path["id"])).id
@@ -203,6 +209,7 @@ ADMIN_ROUTES: dict[tuple[str, str], Callable[[Admin, Request], Reply]] = {
     ("POST", "/admin/registry/{kind}/{id}/rollback"): Admin.roll_back,
     ("POST", "/admin/plan"): Admin.plan,
     ("POST", "/admin/apply"): Admin.apply,
+    ("POST", "/admin/can"): Admin.can,
     ("GET", "/admin/prompts/{id}/labels"): Admin.get_labels,
     ("PUT", "/admin/prompts/{id}/labels/{label}"): Admin.put_label,
     ("GET", "/admin/prompts/{id}/experiments"): Admin.compare_versions,
