@@ -22,6 +22,7 @@ GROUPS = {
     "keys": "Make API keys, list, limit and revoke them.",
     "reviews": "Look at jobs that guardrails hold, and decide on them.",
     "feedback": "What was said of guardrails' findings.",
+    "audit": "Hold the audit trail against its chain, and list what was done.",
     "dlq": "Look at dead letters, and send them to work again.",
     "bulk": "Cancel, or run again, all jobs that a filter finds.",
     "compat": "What a program, or a recording of its calls, would find here.",

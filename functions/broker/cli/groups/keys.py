@@ -30,6 +30,7 @@ def create(
     shell: Shell,
     tenant: Tenant,
     principal: Annotated[str, Option(help="Who will use it.")],
+    application: Annotated[str | None, Option(help="The tenant's application that it belongs to.")] = None,
     scopes: Annotated[str | None, Option(help="Comma-separated; what most clients need when left out.")] = None,
     days: Annotated[int | None, Option(help="How long it is valid; for ever when left out.")] = None,
     limit: Limit = None,
@@ -38,7 +39,8 @@ def create(
 
     A --limit is the key's own, beside its tenant's.
     """
-    from broker.cli.stack import ALL_SCOPES, KNOWN_SCOPES, create_key
+    from broker.cli.stack import ALL_SCOPES, KNOWN_SCOPES, caller, create_key
+    from broker.tenants.applications import find_application
     from broker.tenants.registry import Tenants
 
     wanted = tuple(scopes.split(",")) if scopes else ALL_SCOPES
@@ -54,10 +56,14 @@ def create(
             raise
         what = f"The tenant {tenant!r} is not registered; `broker apply` registers tenants."
         raise Forbidden(what, code=error.code, param="tenant") from None
-    facts = {"tenant": tenant, "principal": principal, "scopes": [*wanted], "days": days, "limits": dict(limits)}
+    if application and find_application(shell.tables, tenant, application) is None:
+        what = f"The tenant {tenant!r} has no application {application!r} in use."
+        raise NotFound(what, code="unknown_application", param="application")
+    facts: dict[str, Any] = {"tenant": tenant, "principal": principal, "application": application}
+    facts |= {"scopes": [*wanted], "days": days, "limits": dict(limits)}
     if shell.dry_run:
         raise DryRun(f"nothing was done; it would make a key of {tenant} for {principal}: {','.join(wanted)}", **facts)
-    made = create_key(shell.tables, tenant, principal, wanted, days, limits)
+    made = create_key(shell.tables, tenant, principal, wanted, days, limits, application, caller(shell.session))
     return said(made, key=made, **facts)
 
 
@@ -112,6 +118,7 @@ def _row(item: Item, now: int) -> dict[str, Any]:
         "scopes": list(item["scopes"]),
         "created_at": iso(item["created_at"]),
         "valid_until": iso(until) if until else None,
+        "application": item.get("application"),
         "limits": dict(item.get("limits", {})),
     }
 
@@ -124,6 +131,7 @@ COLUMNS: Columns = {
     "scopes": lambda row: ",".join(row["scopes"]),
     "since": lambda row: f"since {row['created_at']}",
     "until": lambda row: f"until {row['valid_until']}" if row["valid_until"] else "for ever",
+    "application": lambda row: f"application {row['application']}" if row["application"] else None,
     "limits": lambda row: _shown(row["limits"]),
 }
 
