@@ -14,7 +14,7 @@ NEWEST := $(VENV)/newest
 UV := $(VENV)/uv/bin/uv
 # AsyncAPI's own schema of its documents; only npm has it, and where that is not, one test is passed over.
 ASYNCAPI := $(VENV)/asyncapi
-WITHOUT_CLOUD := tests/unit tests/contract tests/adapters --numprocesses 2
+WITHOUT_CLOUD := tests/unit tests/security tests/contract tests/adapters --numprocesses 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
