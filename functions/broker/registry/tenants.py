@@ -1,6 +1,6 @@
 """Tenants with their guardrail policies, and what says whose an event or a token is."""
 
-from typing import Annotated, Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -208,9 +208,13 @@ class IssuerEntry(Entry):
     issuer: Url
     jwks_uri: Url
     audience: str
+    audience_claim: Literal["aud", "client_id"] = "aud"
+    """`client_id` for access tokens without an audience, as those of Amazon Cognito are."""
     tenant: TenantId | None = None
     tenant_claim: str | None = None
     scope_claim: str = "scope"
+    scope_prefix: str = ""
+    """What the broker's scopes begin with there; others are none of its."""
     enabled: bool = True
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """JWTs of registered OIDC issuers (table `registry`, pk `ISSUER#<iss>`, sk `ISSUER`).
 
-An issuer's item has `jwks_uri`, `audience`, `tenant` or `tenant_claim`, `scope_claim` and `status`. Loaded only when a
-JWT arrives: PyJWT and cryptography are heavy.
+An issuer's item has `jwks_uri`, `audience`, `tenant` or `tenant_claim`, `scope_claim` and `status`; newer ones have
+`audience_claim` and `scope_prefix`. Loaded only when a JWT arrives: PyJWT and cryptography are heavy.
 """
 
 import json
@@ -51,18 +51,24 @@ class Verifier:
             raise Unauthorized("malformed_token") from None
         issuer = self._issuer(claimed.get("iss"))
         key = self._key(claimed["iss"], issuer["jwks_uri"], str(header.get("kid")), now)
+        by_client = issuer.get("audience_claim") == "client_id"
         try:
             claims = jwt.decode(
                 token,
                 key,
                 algorithms=ALGORITHMS,
-                audience=issuer["audience"],
+                audience=None if by_client else issuer["audience"],
                 issuer=claimed["iss"],
                 leeway=LEEWAY_S,
-                options={"require": ["exp", "iss", "aud", "sub"]},
+                options={
+                    "require": ["exp", "iss", "client_id" if by_client else "aud", "sub"],
+                    "verify_aud": not by_client,
+                },
             )
         except jwt.PyJWTError as error:
             raise Unauthorized(f"token_{type(error).__name__}") from None
+        if by_client and not _is_access_of(issuer["audience"], claims):
+            raise Unauthorized("token_InvalidAudienceError")
         return _identity(issuer, claims)
 
     def _issuer(self, name: Any) -> Item:
@@ -94,6 +100,11 @@ class Verifier:
             raise Unauthorized("unreadable_signing_keys") from None
 
 
+def _is_access_of(client: str, claims: dict[str, Any]) -> bool:
+    """True for an access token of a client (Amazon Cognito developer guide, "Understanding the access token")."""
+    return claims["client_id"] == client and claims.get("token_use") == "access"
+
+
 def _identity(issuer: Item, claims: dict[str, Any]) -> Identity:
     tenant = issuer.get("tenant") or claims.get(issuer.get("tenant_claim", ""))
     if not isinstance(tenant, str) or not TENANT.fullmatch(tenant):
@@ -103,7 +114,9 @@ def _identity(issuer: Item, claims: dict[str, Any]) -> Identity:
     if not isinstance(scopes, list) or not all(isinstance(each, str) for each in scopes):
         raise Unauthorized("malformed_scopes")
     until = int(claims["exp"] + LEEWAY_S) * 1000
-    return Identity(tenant, str(claims["sub"]), frozenset(scopes), until=until)
+    prefix = issuer.get("scope_prefix", "")
+    ours = frozenset(each.removeprefix(prefix) for each in scopes if each.startswith(prefix))
+    return Identity(tenant, str(claims["sub"]), ours, until=until)
 
 
 def fetch_jwks(url: str, *, allow_http: bool) -> dict[str, Any]:
