@@ -222,9 +222,13 @@ class IssuerEntry(Entry):
     issuer: Url
     jwks_uri: Url
     audience: str
+    audience_claim: Literal["aud", "client_id"] = "aud"
+    """`client_id` for access tokens without an audience, as those of Amazon Cognito are."""
     tenant: TenantId | None = None
     tenant_claim: str | None = None
     scope_claim: str = "scope"
+    scope_prefix: str = ""
+    """What the broker's scopes begin with there; others are none of its."""
     algorithms: Annotated[list[Algorithm], Field(min_length=1)] | None = None
     """By which its tokens may be signed; RS256 and ES256 when left out."""
     longest_seconds: Annotated[int, Field(ge=60, le=31_536_000)] | None = None
