@@ -264,6 +264,10 @@ def admin_calls() -> list[Any]:
         ("GET", experiments, 200, "labelled", {"path": prompt}),
         ("GET", experiments, 404, None, {"path": nobody}),
         *review_calls(),
+        ("GET", "/admin/audit", 200, None, {}),
+        ("GET", "/admin/audit", 200, None, {"query": {"kind": "payload.read", "tenant": "acme", "limit": "1"}}),
+        ("GET", "/admin/audit", 400, None, {"query": {"from": "yesterday"}}),
+        ("GET", "/admin/audit", 400, None, {"query": {"cursor": "x"}}),
     ]
 
 

@@ -26,6 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "consequences": {"errors"},
     "encodings": set(),
     "storage": set(),
+    "audit": {"clock", "errors", "storage"},
     "token_estimates": set(),
     "packed_numbers": set(),
     "observability": {"clock"},
@@ -72,9 +73,11 @@ ARROWS: dict[str, set[str]] = {
     "endpoints": {"batches", "clock", "delivery", "doors", "envelope", "errors", "jobs", "storage"},
     "push": {"batches", "clock", "delivery", "errors", "jobs", "json_text", "side_by_side", "storage"},
     "rest": {
+        "audit",
         *("batches", "bulk", "clock", "context", "delivery", "doors", "endpoints", "errors", "files", "guardrails"),
         *("jobs", "json_text", "permissions", "prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
+    "console": {"errors", "rest"},
     "registry": {
         *("batches", "clock", "documents", "errors", "guardrails", "jobs", "json_schema", "json_text"),
         *("permissions", "postprocessing", "prompts", "providers", "routing", "storage", "tenants"),
@@ -99,21 +102,25 @@ ARROWS: dict[str, set[str]] = {
     },
     # adapters
     "cloud": {
+        "audit",
         *("batches", "clock", "context", "delivery", "documents", "envelope", "errors", "files", "jobs"),
         *("json_text", "observability", "packed_numbers", "providers", "push", "storage"),
     },
     # what puts it together
     "bootstrap": {
+        *("audit", "observability"),
         *("clock", "errors", "metrics", "push", "side_by_side"),
         *("batches", "bulk", "cache", "cloud", "delivery", "documents", "endpoints", "files", "inbox"),
         *("jobs", "permissions", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
+        "audit",
         *("bootstrap", "bounds", "clock", "consequences", "errors", "metrics", "observability", "side_by_side"),
-        *("cloud", "jobs", "push", "rest", "steps", "tenants"),
+        *("cloud", "console", "jobs", "push", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them
     "cli": {
+        "audit",
         *("clock", "errors", "storage"),
         *(
             "batches",
@@ -133,6 +140,7 @@ ARROWS: dict[str, set[str]] = {
         ),
     },
     "contract": {
+        "audit",
         "bulk",
         "batches",
         "clock",

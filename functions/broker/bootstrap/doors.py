@@ -27,6 +27,7 @@ from broker.bootstrap.running import deliveries
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from broker.audit.reading import Trail
     from broker.jobs.accepting import Accept
     from broker.jobs.event_consumer import EventConsumer
     from broker.jobs.trial import Trial
@@ -155,6 +156,11 @@ def public_url() -> str:
     return setting("PUBLIC_URL")
 
 
+def console_region() -> str:
+    """The region that calls of the operators' routes are signed for."""
+    return setting("CONSOLE_REGION")
+
+
 @cache
 def estimate_job() -> "EstimateJob":
     """What a job would cost."""
@@ -239,7 +245,14 @@ def admin() -> "Admin":
 
     decide = Decide(database(), jobs(), payloads(), job_queue(), enqueue_failed)
     reviews = Reviews(database(), jobs(), payloads(), decide, lambda head, file: media(head).link(file))
-    return Admin(database(), Registry(database(), prompt_texts()), reviews, allow_unsigned=is_local())
+
+    def of_audit() -> "Trail | None":
+        from broker.bootstrap.auditing import trail
+
+        return trail() if setting("AUDIT_BUCKET") else None
+
+    registry = Registry(database(), prompt_texts())
+    return Admin(database(), registry, reviews, allow_unsigned=is_local(), trail=of_audit)
 
 
 @cache

@@ -87,7 +87,8 @@ def _create(shell: Shell) -> str:
     if options.application and find_application(tables, options.tenant, options.application) is None:
         what = f"The tenant {options.tenant!r} has no application {options.application!r} in use."
         raise NotFound(what, code="unknown_application", param="application")
-    return create_key(tables, options.tenant, options.principal, scopes, options.days, limits, options.application)
+    by = caller(shell.session)
+    return create_key(tables, options.tenant, options.principal, scopes, options.days, limits, options.application, by)
 
 
 def _limits(said: list[str]) -> dict[str, int]:

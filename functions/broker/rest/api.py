@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
 from broker.context.conversations import Turns
-from broker.errors import InvalidRequest
+from broker.errors import Forbidden, InvalidRequest
 from broker.jobs.accepting import Accept, Acceptance, Caller
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
@@ -20,6 +20,7 @@ from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import Listing
 from broker.rest.answers import answer_of
 from broker.rest.anthropic import ANTHROPIC_ROUTES
+from broker.rest.audited import note_denial, note_reply
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.bulk import BULK_ROUTES, BulkDoor
 from broker.rest.callers import asking, caller_of
@@ -109,8 +110,14 @@ class Api:
 
             return answer_elsewhere(request, ROUTES, self.answered, PUBLIC_ROUTES)
         scope, answer = route
-        request.need(scope)
-        return answer(self, request)
+        try:
+            request.need(scope)
+            reply = answer(self, request)
+        except Forbidden as error:
+            note_denial(request, error)
+            raise
+        note_reply(request, reply)
+        return reply
 
     def submit(self, request: Request) -> Reply:
         """`POST /jobs`: `202` and the job; with `Prefer: wait=n`, `200` and the finished job where it ends in time.

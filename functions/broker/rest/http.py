@@ -79,10 +79,10 @@ class Request:
     key: str = ""
     """The id of the API key; its own limits are in `limits`, by the fields of a registry's entry."""
     limits: dict[str, Any] = field(default_factory=dict)
-    member: Member = NOBODY
-    """The caller's application, groups and roles."""
     door: str = DOOR
     """By which a job comes that it asks for in the broker's own words."""
+    member: Member = NOBODY
+    """The caller's application, groups and roles."""
     told: dict[str, str] = field(default_factory=dict)
     """Headers of the reply, whatever else becomes of the request."""
 

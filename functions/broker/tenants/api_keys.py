@@ -48,8 +48,9 @@ def key_item(
     expires_at: int | None,
     limits: Mapping[str, int] | None = None,
     application: str | None = None,
+    by: str = "",
 ) -> Item:
-    """The stored form; times in milliseconds, `expires_at` None for a key without an end.
+    """The stored form; times in milliseconds, `expires_at` None for a key without an end, `by` who made it.
 
     `limits` are its own, by the fields of a registry's entry; `application` is the tenant's that it belongs to.
     """
@@ -61,6 +62,7 @@ def key_item(
         "scopes": list(scopes),
         "status": "active",
         "created_at": created_at,
+        **({"created_by": by} if by else {}),
         **({"limits": dict(limits)} if limits else {}),
         **({"application": application} if application else {}),
     }
