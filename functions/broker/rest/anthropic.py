@@ -40,7 +40,7 @@ def count_message_tokens(api: "Api", request: Request) -> Reply:
     """`POST /messages/count_tokens`: an estimate for the model that would be asked first."""
     from broker.doors.messages import counted_job_of
 
-    return Reply(200, {"input_tokens": counted(api, request, _with_files(api, request, counted_job_of))})
+    return Reply(200, {"input_tokens": counted(api, request, _with_files(api, request, counted_job_of), DOOR)})
 
 
 def _with_files(api: "Api", request: Request, mapping: Mapping) -> Mapping:
