@@ -21,6 +21,7 @@ from broker.cli.document_runs import add_document, document
 from broker.cli.documents import read
 from broker.cli.files import add_files, files
 from broker.cli.printable import on_one_line
+from broker.cli.reconciling import command as reconciling
 from broker.cli.reviewing import add_feedback, add_reviews, export_feedback, review
 from broker.cli.shell import Shell
 from broker.cli.showing import history_text, plan_text, record_line
@@ -167,6 +168,8 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "bulk": bulk.bulk,
     "import": _import,
     "compat": compat,
+    "usage": reconciling.calls,
+    "reconcile": reconciling.reconcile,
     "completion": _completion,
 }
 
@@ -216,6 +219,9 @@ def _parser() -> argparse.ArgumentParser:
     add_document(commands.add_parser("document", help="have a document worked on by a recipe"))
     bulk.add(commands.add_parser("bulk", help="cancel, or run again, all jobs that a filter finds"))
     add_compat(commands.add_parser("compat", help="what a program, or a recording of its calls, would find here"))
+    ways = commands.add_parser("usage", help="what was used").add_subparsers(dest="action", required=True)
+    reconciling.add_calls(ways.add_parser("calls", help="each call of a model on record, as a line of JSON"))
+    reconciling.add(commands.add_parser("reconcile", help="hold a provider's bill against the calls on record"))
     one = commands.add_parser("completion", help="print a script that completes this command in your shell")
     one.add_argument("shell", choices=SHELLS)
     return parser
