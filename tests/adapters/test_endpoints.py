@@ -1,8 +1,8 @@
 """Registered endpoints as the tables keep them: DynamoDB's, and the fake."""
 
 import pytest
-from broker.endpoints.keeping import MOST, Endpoints, NewEndpoint
-from broker.endpoints.record import new_endpoint_id
+from broker.endpoints.keeping import MOST, Endpoints
+from broker.endpoints.record import NewEndpoint, new_endpoint_id
 from broker.errors import InvalidRequest, NotFound, Throttled
 from broker.storage import Database
 

@@ -2,11 +2,11 @@
 
 import re
 
-from broker.cli.reconciling.command import add
 from broker.cli.reconciling.comparing import TOLERANCE
 from broker.cli.reconciling.findings import MEANS
 from broker.cli.reconciling.records import Called
 from broker.cli.reconciling.sums import CLOCKS_MS
+from broker.cli.root import found
 from broker.jobs.head import RECORD_S
 
 from tests.contract.stack import ROOT
@@ -24,10 +24,7 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert (TOLERANCE, CLOCKS_MS, RECORD_S) == (1_000, 2_000, 14 * 86_400)
 
 
-def test_the_options_are_those_of_the_command() -> None:
-    import argparse
-
-    parser = argparse.ArgumentParser()
-    add(parser)
-    known = {each for action in parser._actions for each in action.option_strings}
-    assert set(re.findall(r"(?<![\w-])--(?:[a-z]+)", TEXT)) <= known
+def test_the_options_are_those_of_the_commands() -> None:
+    commands = found("usage").commands.values()
+    known = {each for command in commands for option in command.params for each in option.opts}
+    assert set(re.findall(r"(?<![\w-])--[a-z]+", TEXT)) <= known

@@ -126,7 +126,7 @@ def test_the_bus_may_send_where_its_rules_lead() -> None:
     }
     allowed: set[str] = set()
     for policy in of_type("AWS::SQS::QueuePolicy").values():
-        for statement in policy["PolicyDocument"]["Statement"]:
+        for statement in (each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"):
             assert "aws:SourceAccount" in str(statement["Condition"]), "any account's bus could send"
             allowed |= {target(arn) for arn in statement["Resource"]}
     assert allowed == wanted
@@ -148,9 +148,12 @@ def test_a_bucket_is_private_and_encrypted(name: str, properties: Resource) -> N
     assert len(blocked) == 4, name
     assert set(blocked.values()) == {True}, f"{name} is not closed to the public"
     (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule["BucketKeyEnabled"] is True, f"{name}: each object would cost a call of KMS"
-    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms", name
-    assert target(rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"]) == "Key", name
+    if name == "RecordsBucket":  # S3 writes its records of requests with no key of ours
+        assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    else:
+        assert rule["BucketKeyEnabled"] is True, f"{name}: each object would cost a call of KMS"
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms", name
+        assert target(rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"]) == "Key", name
     policies = [policy for policy in of_type("AWS::S3::BucketPolicy").values() if target(policy["Bucket"]) == name]
     statements = [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
     assert any(
@@ -197,8 +200,10 @@ def test_the_api_is_guarded_measured_and_traced() -> None:
     assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*"), "some route is not throttled"
     assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= settings.keys()
     for each in public:
-        assert each["ThrottlingRateLimit"] <= 10 and each["ThrottlingBurstLimit"] <= 20, "anybody may ask for it"
-    assert {each["ResourcePath"] for each in public} == {path.replace("/", "/~1") for _, path in PUBLIC_ROUTES}
+        # A page of the console asks for all of its modules at once.
+        most = 200 if each["ResourcePath"] == "/~1console~1{file}" else 20
+        assert 2 * each["ThrottlingRateLimit"] <= most >= each["ThrottlingBurstLimit"], "anybody may ask for it"
+    assert {each["ResourcePath"] for each in public} == {f"/{path.replace('/', '~1')}" for _, path in PUBLIC_ROUTES}
     assert settings["DataTraceEnabled"] is False, "API Gateway would log prompts"
     assert 0 < api["MinimumCompressionSize"] <= 1000, "answers would go out as they are, and what goes out is paid for"
     assert target(api["AccessLogSetting"]["DestinationArn"]) in of_type("AWS::Logs::LogGroup")
@@ -234,7 +239,8 @@ def test_no_route_goes_around_the_authorizer(function: str, event: str, route: R
         signed = {"Authorizer": "AWS_IAM", "InvokeRole": "NONE"}
         assert (function, route["Auth"]) == ("AdminFunction", signed), f"{event} is for who signs with IAM"
     elif (route["Method"].upper(), route["Path"]) in PUBLIC_ROUTES:
-        assert (function, route["Auth"]) == ("ApiFunction", {"Authorizer": "NONE"}), f"{event} is for anybody"
+        wanted = "ConsoleFunction" if route["Path"].startswith("/console") else "ApiFunction"
+        assert (function, route["Auth"]) == (wanted, {"Authorizer": "NONE"}), f"{event} is for anybody"
     elif route["Method"] == "any":  # the tests of the document hold it to what lies below it
         either = {"Authorizer": "EitherHeader"}
         assert (function, route.get("Auth", either)) == ("ApiFunction", either), event

@@ -27,6 +27,8 @@ def test_the_official_client_does_work_by_tools_and_tasks(stack: Stack) -> None:
         assert met["version"] == "2026-07-28" and met["prompt"] and met["answer"]
         job = stack.api.call("GET", f"/jobs/{met['job']['id']}").body
         assert (job["status"], job["output"]["text"]) == ("succeeded", met["answer"])
+        (accepted, *_) = stack.api.call("GET", f"/jobs/{met['job']['id']}/events").body["data"]
+        assert (accepted["event"], accepted["door"]) == ("job.accepted", "mcp")
     assert met["tasks"][-1] == "completed"
 
 

@@ -77,7 +77,7 @@ class Door:
             self.deliver(owner, name, now_ms(), BASE_URL)
 
     def _send(
-        self, tenant: str, url: str, event_id: str, now: int, body: bytes, *, secrets: Any = None, headers: Any = dict
+        self, tenant: str, url: str, event_id: str, now: int, body: bytes, *, secrets: Any, headers: Any, client: Any
     ) -> Sent:
         self.posted.append((url, event_id, body, list(secrets())))
         self.own_headers = headers()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from broker.clock import iso
+from broker.delivery.client_certificates import Identity
 from broker.delivery.schedule import PAUSES_S
 from broker.delivery.sending import Sent, make_sender
 from broker.delivery.starting import SAFETY_MS
@@ -143,8 +144,8 @@ def test_the_job_shows_its_deliveries() -> None:
 def test_the_sender_signs_what_it_posts_to_the_checked_address() -> None:
     seen: dict[str, Any] = {}
 
-    def post(target: Any, body: bytes, headers: dict[str, str]) -> Any:
-        seen.update(target=target, body=body, headers=headers)
+    def post(target: Any, body: bytes, headers: dict[str, str], *, identity: Identity | None) -> Any:
+        seen.update(target=target, body=body, headers=headers, identity=identity)
         return Sent(200, None, 3, 9)
 
     send = make_sender(
@@ -162,6 +163,10 @@ def test_the_sender_signs_what_it_posts_to_the_checked_address() -> None:
     send("acme", "https://e/hook", EVENT_ID, NOW, b"{}", secrets=lambda: ["mine"], headers=lambda: own)
     assert (seen["headers"]["webhook-id"], seen["headers"]["x-shop"]) == (EVENT_ID, "7")
     assert seen["headers"]["webhook-signature"].startswith("['mine']")
+    assert seen["identity"] is None
+    mine = Identity("certificate", "key")
+    send("acme", "https://e/hook", EVENT_ID, NOW, b"{}", secrets=lambda: ["mine"], client=lambda: mine)
+    assert seen["identity"] is mine
 
 
 def test_a_doubled_message_brings_no_attempt_forward() -> None:

@@ -41,6 +41,17 @@ class Jwks(Shown):
     keys: list[Jwk]
 
 
+class ShownCertificate(Shown):
+    """The client certificate that deliveries show to the receiver."""
+
+    subject: str
+    """As RFC 4514 writes it, the first 256 characters."""
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """Its fingerprint."""
+    expires_at: Time
+    """From then on receivers refuse it: give another by PATCH before."""
+
+
 class WebhookSummary(Shown):
     """A registered endpoint."""
 
@@ -55,6 +66,7 @@ class WebhookSummary(Shown):
     """The end of the present secret."""
     header_names: list[str]
     """Of the receiver's own headers; their values are not shown."""
+    client_certificate: ShownCertificate | None
     jwks: Jwks
     """The public keys that signatures of the version `v1a` are verified with now; none where there is no key."""
     enabled: bool

@@ -184,7 +184,7 @@ def _security(known: Operation, needed: Json | None) -> list[Json]:
 def _more(status: str, known: Operation, everywhere: tuple[int, ...]) -> set[str]:
     """Codes of what API Gateway or the caller's limits refuse on some routes."""
     limited = status == "413" and {*LIMITED} <= {*known.headers}
-    unsigned = status == "404" and 404 in everywhere
+    unsigned = status == "404" and (404 in everywhere or known.tag == "about")
     return {"unknown_route"} if unsigned else {BODY_BYTES} if limited else set()
 
 

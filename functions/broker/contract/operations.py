@@ -89,6 +89,7 @@ SUBMISSION = (
 
 PAGE = (
     parameter("query", "status", "Only jobs that stand so.", {"type": "string", "enum": [*Status]}),
+    parameter("query", "application", "Only jobs that this application asked for.", {"type": "string"}),
     parameter(
         "query", "limit", "Jobs on a page.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 20}
     ),

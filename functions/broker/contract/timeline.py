@@ -19,7 +19,7 @@ class Accepted(Shown):
 
     at: Time
     event: Literal["job.accepted"]
-    door: Literal["rest", "openai", "anthropic", "event", "s3"]
+    door: Literal["rest", "openai", "anthropic", "mcp", "event", "s3"]
 
 
 class Started(Shown):

@@ -207,7 +207,8 @@ class Deliver:
         return True
 
     def _send(self, head: Head | None, note: Item, to: Destination, now: int, base_url: str) -> Sent:
-        own: dict[str, Any] = {} if to.secrets is None else {"secrets": to.secrets, "headers": to.headers}
+        given = {"secrets": to.secrets, "headers": to.headers, "client": to.client}
+        own: dict[str, Any] = {} if to.secrets is None else given
         try:
             body = self._body(head, note, to, base_url) if head else str(note["body"])
             return self.send(note["tenant"], to.url, note["event_id"], now, body.encode(), **own)

@@ -10,6 +10,7 @@ from typing import Any
 
 from broker.clock import retry_after
 from broker.delivery.addresses import Target
+from broker.delivery.client_certificates import Identity, tls_as
 from broker.errors import Unavailable
 
 TIMEOUT_S = 10.0
@@ -26,8 +27,15 @@ class WebhookReply:
     """Its `webhook-delivery`, if it has one."""
 
 
-def post(target: Target, body: bytes, headers: dict[str, str], timeout_s: float = TIMEOUT_S) -> WebhookReply:
-    """Send, and read the reply's head.
+def post(
+    target: Target,
+    body: bytes,
+    headers: dict[str, str],
+    timeout_s: float = TIMEOUT_S,
+    *,
+    identity: Identity | None = None,
+) -> WebhookReply:
+    """Send, and read the reply's head; with an `identity`, as that client (mutual TLS).
 
     Raises:
         Unavailable: no connection, no certificate that fits, no HTTP, or no answer in time.
@@ -40,7 +48,7 @@ def post(target: Target, body: bytes, headers: dict[str, str], timeout_s: float 
     connection = http.client.HTTPConnection(target.address, target.port)
     watchdog: threading.Timer | None = None
     try:
-        connection.sock = sock = _connect(target, until)
+        connection.sock = sock = _connect(target, until, identity)
         sock.settimeout(_left(until))
         # A socket's timeout begins anew with each byte; a receiver that answers a byte at a time is cut off by this.
         watchdog = threading.Timer(_left(until), _cut, [sock])
@@ -61,13 +69,13 @@ def post(target: Target, body: bytes, headers: dict[str, str], timeout_s: float 
     return WebhookReply(status, wait, round((time.monotonic() - began) * 1000), control)
 
 
-def _connect(target: Target, until: float) -> socket.socket:
+def _connect(target: Target, until: float, identity: Identity | None) -> socket.socket:
     """A connection to the checked address; its name is held against the certificate of the receiver."""
     sock = socket.create_connection((target.address, target.port), _left(until))
     if target.scheme == "http":
         return sock
     try:
-        context = tls()
+        context = tls_as(identity) if identity else tls()
         sock.settimeout(_left(until))  # a handshake's timeout is for all of it
         wrapped: socket.socket = context.wrap_socket(sock, server_hostname=target.host.rstrip("."))
         return wrapped

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from broker.delivery.client_certificates import Identity
 from broker.storage import Item
 
 Secrets = Callable[[], Sequence[str]]
@@ -11,6 +12,14 @@ Secrets = Callable[[], Sequence[str]]
 
 Headers = Callable[[], Mapping[str, str]]
 """Gives what a receiver wants beside ours."""
+
+Client = Callable[[], Identity | None]
+"""Gives the client certificate that a receiver asks for."""
+
+
+def no_client() -> Identity | None:
+    """None."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,7 @@ class Sender(Protocol):
         *,
         secrets: Secrets | None = None,
         headers: Headers = dict,
+        client: Client = no_client,
     ) -> Sent:
         """Post once, signed with these secrets, or with the tenant's; none of these `headers` takes the place of ours.
 
@@ -55,6 +65,7 @@ class Destination:
     secrets: Secrets | None = None
     """None for the tenant's own."""
     headers: Headers = dict
+    client: Client = no_client
     full: bool = False
     """Whether it is told answers, as far as they fit."""
 
@@ -100,7 +111,7 @@ def make_sender(
     secrets: Callable[[str], Sequence[str]],
     resolve: Callable[[str], Any],
     sign: Callable[[Sequence[str], str, int, bytes], str],
-    post: Callable[[Any, bytes, dict[str, str]], Any],
+    post: Callable[..., Any],
 ) -> Sender:
     """Put signing, the address guard and the POST together.
 
@@ -108,7 +119,8 @@ def make_sender(
         secrets: a tenant's signing secrets, newest first.
         resolve: the address guard, from a URL to a checked target.
         sign: gives the `webhook-signature` header.
-        post: sends, and gives an object with `status`, `retry_after_s`, `latency_ms` and `control`.
+        post: sends a body with headers to a target (`identity`: as which client), and gives an object with `status`,
+            `retry_after_s`, `latency_ms` and `control`.
     """
     of_tenant = secrets
 
@@ -121,6 +133,7 @@ def make_sender(
         *,
         secrets: Secrets | None = None,
         headers: Headers = dict,
+        client: Client = no_client,
     ) -> Sent:
         stamp = now // 1000
         ours = {
@@ -130,7 +143,7 @@ def make_sender(
             "webhook-timestamp": str(stamp),
             "webhook-signature": sign(secrets() if secrets else of_tenant(tenant), event_id, stamp, body),
         }
-        reply = post(resolve(url), body, {**headers(), **ours})
+        reply = post(resolve(url), body, {**headers(), **ours}, identity=client())
         return Sent(reply.status, None, reply.retry_after_s, reply.latency_ms, reply.control)
 
     return send

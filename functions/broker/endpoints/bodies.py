@@ -36,7 +36,17 @@ HeaderValue = Annotated[
     str, Spelled(r"^[!-~]([ -~]{0,1022}[!-~])?$", "a header's value has 1 to 1024 printable ASCII characters")
 ]
 Headers = Annotated[dict[HeaderName, HeaderValue], Field(max_length=10), AfterValidator(lambda given: _checked(given))]
+Pem = Annotated[str, Field(min_length=1, max_length=16_384)]
 Events = Annotated[list[Named], Field(min_length=1, max_length=40)]
+
+
+class ClientCertificateBody(Strict):
+    """A certificate by which the receiver knows the broker (mutual TLS), and its key. The key is not shown again."""
+
+    certificate: Pem
+    """PEM: the certificate, and behind it up to three that vouch for it."""
+    private_key: Pem
+    """PEM, without a password: RSA of 2,048 to 4,096 bits, P-256, P-384, P-521 or Ed25519."""
 
 
 class EndpointBody(Strict):
@@ -49,6 +59,7 @@ class EndpointBody(Strict):
     description: Description = ""
     headers: Headers = Field(default_factory=dict)
     """What the receiver wants beside the broker's own, such as a token. They are kept as secrets are, and not shown."""
+    client_certificate: ClientCertificateBody | None = None
     payload: Payload = "thin"
     """`full` for answers in the body of `job.succeeded`, where that is no larger than 256 KiB with it."""
     asymmetric: bool = False
@@ -65,6 +76,8 @@ class EndpointChange(Strict):
     description: Description | None = None
     headers: Headers | None = None
     """In the place of all that there were."""
+    client_certificate: ClientCertificateBody | None = None
+    """In the place of what there was; null for none any more."""
     payload: Payload | None = None
 
 

@@ -6,15 +6,17 @@ An endpoint's id is no credential: each is looked for among its tenant's alone, 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from broker.delivery.addresses import AddressRefused
+from broker.delivery.client_certificates import Identity, Known
 from broker.delivery.signing import new_key, new_secret
 from broker.endpoints.record import (
     BY_OWNER,
+    ClientCertificate,
     Endpoint,
-    Form,
+    NewEndpoint,
     Secret,
     counts_sk,
     endpoint_sk,
@@ -58,22 +60,6 @@ class Seal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class NewEndpoint:
-    """What a registration says."""
-
-    form: Form
-    url: str
-    events: tuple[str, ...]
-    name: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """What its receiver wants beside ours."""
-    full: bool = False
-    """Whether it is told answers, as far as they fit."""
-    asymmetric: bool = False
-    """Whether a key signs beside the secret."""
-
-
-@dataclass(frozen=True, slots=True)
 class Endpoints:
     """The endpoints of one deployment's tenants. Times `now` are milliseconds."""
 
@@ -102,19 +88,19 @@ class Endpoints:
         if key is not None:
             check_key(key)
         if found := self._get(tenant, endpoint_id):
-            same = all(getattr(found, name) == getattr(new, name) for name in ("form", "url", "events", "name", "full"))
-            same = same and set(found.header_names) == set(new.headers) and found.is_asymmetric == new.asymmetric
-            if key is not None and (not same or found.created_at + REPEATED_MS < now):
+            if key is not None and (not new.made(found) or found.created_at + REPEATED_MS < now):
                 message = f"This key registered the endpoint {endpoint_id}; a secret is told once: rotate it."
                 raise KeyReused(message, param="Idempotency-Key")
             return self.rotate(tenant, endpoint_id, now, keeps_old=True)
         self._check(new.url)
+        _check_tls(new.url, new.client)
         secret = new_secret()
         endpoint = Endpoint(
             *(endpoint_id, tenant, new.form, new.url, new.events, new.name, now, now),
             secrets=self._secrets(tenant, endpoint_id, secret, asymmetric=new.asymmetric),
             hint=told_of(secret),
             full=new.full,
+            client=self._kept(tenant, endpoint_id, new.client),
             **self._sealed(tenant, endpoint_id, new.headers),
         )
         count = Update("jobs", endpoints_pk(tenant), TOTAL, add={"endpoints": 1}, when=(If("endpoints", "<", MOST),))
@@ -149,18 +135,21 @@ class Endpoints:
         return self.database.get("jobs", endpoints_pk(tenant), counts_sk(endpoint_id), eventual=True) or {}
 
     def change(self, tenant: str, endpoint_id: str, now: int, **facts: Any) -> Endpoint:
-        """Change its `url`, `events`, `name`, `headers` or `full`; nothing is written where nothing changes.
+        """Change its `url`, `events`, `name`, `headers`, `client` or `full`; nothing is written where nothing changes.
 
         Raises:
             NotFound: as `get`.
-            InvalidRequest: the address is refused.
+            InvalidRequest: the address is refused, or has no TLS for a client certificate.
         """
         if "url" in facts:
             self._check(facts["url"])
         if "headers" in facts:
             facts |= self._sealed(tenant, self.get(tenant, endpoint_id).id, facts["headers"])
+        if "client" in facts:
+            facts["client"] = self._kept(tenant, self.get(tenant, endpoint_id).id, facts["client"])
 
         def changed(endpoint: Endpoint) -> Endpoint:
+            _check_tls(facts.get("url", endpoint.url), facts.get("client", endpoint.client))
             same = all(getattr(endpoint, name) == value for name, value in facts.items())
             return endpoint if same else endpoint.next(now, **facts)
 
@@ -266,6 +255,12 @@ class Endpoints:
             return {"headers": None, "header_names": ()}
         return {"headers": self.seal(tenant, endpoint_id, json.dumps(dict(headers))), "header_names": tuple(headers)}
 
+    def _kept(self, tenant: str, endpoint_id: str, client: tuple[Identity, Known] | None) -> ClientCertificate | None:
+        if client is None:
+            return None
+        identity, known = client
+        return ClientCertificate(identity.chain, self.seal(tenant, endpoint_id, identity.key), known)
+
     def _get(self, tenant: str, endpoint_id: str) -> Endpoint | None:
         if not well_formed(endpoint_id):
             return None
@@ -295,3 +290,9 @@ class Endpoints:
         begun = {"pk": endpoints_pk(tenant), "sk": TOTAL, "endpoints": 0, "testing_until": 0}
         with suppress(ConditionFailed):
             self.database.write(Put("jobs", begun, (If("pk", "absent"),)))
+
+
+def _check_tls(url: str, client: object) -> None:
+    if client and not url.lower().startswith("https:"):  # the embedded cloud takes others
+        message = "client_certificate: there is no TLS at this address to show it in."
+        raise InvalidRequest(message, code="invalid_field", param="client_certificate")

@@ -9,11 +9,12 @@
 | `ENDPOINT#{id}`, `NOTE#DELIVERY#…` | the delivery of a test |
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 from broker.clock import new_id
+from broker.delivery.client_certificates import Identity, Known
 from broker.delivery.owners import ENDPOINT
 from broker.jobs.head import JOB_ID
 from broker.storage import If, Item, Put
@@ -42,6 +43,29 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What an endpoint's receiver knows the broker by."""
+
+    chain: str
+    """PEM; receivers see it, so it is no secret."""
+    key: bytes
+    """Its key, encrypted."""
+    known: Known
+
+    def item(self) -> Item:
+        """As it is stored."""
+        known = self.known
+        shown = {"subject": known.subject, "sha256": known.sha256, "expires_at": known.expires_at}
+        return {"chain": self.chain, "key": self.key, **shown}
+
+    @classmethod
+    def of(cls, item: Item) -> Self:
+        """Read the stored form."""
+        known = Known(item["subject"], item["sha256"], int(item["expires_at"]))
+        return cls(item["chain"], bytes(item["key"]), known)
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One endpoint. Times are milliseconds."""
 
@@ -61,6 +85,7 @@ class Endpoint:
     headers: bytes | None = None
     """What its receiver wants beside ours, encrypted: names and values, as JSON."""
     header_names: tuple[str, ...] = ()
+    client: ClientCertificate | None = None
     full: bool = False
     """Whether it is told answers, as far as they fit."""
     off: str | None = None
@@ -106,6 +131,7 @@ class Endpoint:
             **{name: getattr(self, name) for name in PLAIN if getattr(self, name) is not None},
             "events": list(self.events),
             **({"headers": self.headers, "header_names": list(self.header_names)} if self.headers else {}),
+            **({"client": self.client.item()} if self.client else {}),
             "secrets": [
                 {name: value for name, value in zip(KEPT, (each.sealed, each.until, each.public), strict=True) if value}
                 for each in self.secrets
@@ -123,7 +149,38 @@ class Endpoint:
         )
         if "headers" in item:
             known |= {"headers": bytes(item["headers"]), "header_names": tuple(item["header_names"])}
+        if "client" in item:
+            known["client"] = ClientCertificate.of(item["client"])
         return cls(**known, tenant=item["pk"].partition("#")[2], events=tuple(item["events"]), secrets=secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class NewEndpoint:
+    """What a registration says."""
+
+    form: Form
+    url: str
+    events: tuple[str, ...]
+    name: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What its receiver wants beside ours."""
+    client: tuple[Identity, Known] | None = None
+    """The client certificate by which its receiver knows us (`client_certificates.read`)."""
+    full: bool = False
+    """Whether it is told answers, as far as they fit."""
+    asymmetric: bool = False
+    """Whether a key signs beside the secret."""
+
+    def made(self, found: Endpoint) -> bool:
+        """Whether an endpoint is what this registration made, as far as that can be seen without opening it."""
+        same = all(getattr(found, name) == getattr(self, name) for name in ("form", "url", "events", "name", "full"))
+        known = self.client and self.client[1]
+        return (
+            same
+            and set(found.header_names) == set(self.headers)
+            and found.is_asymmetric == self.asymmetric
+            and (found.client and found.client.known) == known
+        )
 
 
 KEPT = ("sealed", "until", "public")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.clock import iso, now_ms
+from broker.delivery.client_certificates import Identity
 from broker.delivery.owners import owner_pk
 from broker.delivery.schedule import verdict, wants_no_more
 from broker.delivery.sending import Destination, Sent
@@ -58,7 +59,11 @@ class RegisteredEndpoints:
                 return {}
             return dict(json.loads(self.open(endpoint.tenant, endpoint.id, endpoint.headers)))
 
-        return Destination(endpoint.url, secrets, headers, endpoint.full)
+        def client() -> Identity | None:
+            kept = endpoint.client
+            return Identity(kept.chain, self.open(endpoint.tenant, endpoint.id, kept.key)) if kept else None
+
+        return Destination(endpoint.url, secrets, headers, client, endpoint.full)
 
     def fan_out(self, owner: str, note: Item, now: int) -> None:
         """See `Registered.fan_out`."""

@@ -14,9 +14,18 @@ MAX_PAGE = 100
 
 
 def page(
-    jobs: Jobs, tenant: str, base_url: str, *, status: str | None, limit: int, cursor: str | None
+    jobs: Jobs,
+    tenant: str,
+    base_url: str,
+    *,
+    status: str | None,
+    limit: int,
+    cursor: str | None,
+    application: str | None = None,
 ) -> dict[str, Any]:
-    """A page of a tenant's jobs, newest first. With a `status`, a page may be short and still have a `next_cursor`.
+    """A page of a tenant's jobs, newest first, or of one of its applications.
+
+    With a `status` or an `application`, a page may be short and still have a `next_cursor`.
 
     Raises:
         InvalidRequest: names the field at fault.
@@ -26,13 +35,15 @@ def page(
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidRequest(f"limit is from 1 to {MAX_PAGE}.", param="limit")
     heads, following = jobs.of_tenant(tenant, limit=limit, cursor=_read_cursor(cursor, tenant))
-    rows = [view(head, {}, None, base_url) for head in heads if status in (None, head.status.value)]
+    meant = [head for head in heads if status in (None, head.status.value) and application in (None, head.application)]
+    rows = [view(head, {}, None, base_url) for head in meant]
     shown = (
         "id",
         "object",
         "status",
         "task",
         "model",
+        "application",
         "created_at",
         "started_at",
         "ended_at",

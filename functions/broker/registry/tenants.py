@@ -1,6 +1,6 @@
 """Tenants with their guardrail policies, and what says whose an event or a token is."""
 
-from typing import Annotated, Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -14,7 +14,13 @@ from broker.tenants.limits import MOST, MOST_CALLS, MOST_ENQUEUED, MOST_QUEUED, 
 from broker.tenants.rules import MOST_RULES, Action, Per, Period
 from broker.tenants.usage import MOST_DIMENSIONS, TAG, Dimension
 
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Of tokens; a test holds them against those that `tenants.jose` knows, which loads a cryptography library."""
+
 Url = Annotated[str, Spelled("^https?://", "it has to be an address that begins with https:// or http://")]
+
+
+Claim = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class PolicyEntry(StrictEntry):
@@ -115,6 +121,10 @@ class TenantEntry(Entry):
     kind: ClassVar[str] = "TENANT"
 
     id: TenantId
+    organisation: Name | None = None
+    """What it is a part of, with other tenants perhaps."""
+    inbox_application: Name | None = None
+    """The application that its work in the inbox belongs to, where its recipe names none."""
     monthly_budget_usd: Usd | None = None
     models: list[Name] | None = None
     guardrails: PolicyNames = Field(default_factory=list)
@@ -188,6 +198,8 @@ class SourceEntry(Entry):
     account: Annotated[str, Spelled(r"^\d{12}$", "it has to be an AWS account's 12 digits, as a text")]
     source: Annotated[str, Field(min_length=1)]
     tenant: TenantId
+    application: Name | None = None
+    """The tenant's application that sends them."""
     enabled: bool = True
 
     @property
@@ -197,7 +209,9 @@ class SourceEntry(Entry):
 
     def item(self) -> Item:
         """As `Tenants.of_event` reads it."""
-        return {"pk": f"SOURCE#{self.key}", "sk": "SOURCE", "tenant": self.tenant, "enabled": self.enabled}
+        application = {"application": self.application} if self.application else {}
+        kept = {"tenant": self.tenant, "enabled": self.enabled, **application}
+        return {"pk": f"SOURCE#{self.key}", "sk": "SOURCE", **kept}
 
 
 class IssuerEntry(Entry):
@@ -211,6 +225,14 @@ class IssuerEntry(Entry):
     tenant: TenantId | None = None
     tenant_claim: str | None = None
     scope_claim: str = "scope"
+    algorithms: Annotated[list[Algorithm], Field(min_length=1)] | None = None
+    """By which its tokens may be signed; RS256 and ES256 when left out."""
+    longest_seconds: Annotated[int, Field(ge=60, le=31_536_000)] | None = None
+    """How long a token may live; a day when left out."""
+    application_claim: Claim | None = None
+    """The claim that names the application; a token without it belongs to none."""
+    groups_claim: Claim | None = None
+    roles_claim: Claim | None = None
     enabled: bool = True
 
     @model_validator(mode="after")

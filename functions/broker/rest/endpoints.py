@@ -2,25 +2,34 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from broker.batches.asking.request import moment
 from broker.clock import iso, now_ms
+from broker.delivery.client_certificates import read
 from broker.delivery.owners import ENDPOINT
-from broker.delivery.signing import jwk
 from broker.doors import webhooks
-from broker.endpoints.bodies import EVENTS, EndpointBody, EndpointChange, Recovery, Rotation, TestBody, events_of
+from broker.endpoints.bodies import (
+    EVENTS,
+    ClientCertificateBody,
+    EndpointBody,
+    EndpointChange,
+    Recovery,
+    Rotation,
+    TestBody,
+    events_of,
+)
 from broker.endpoints.events import OPENAI
-from broker.endpoints.keeping import Endpoints, NewEndpoint
+from broker.endpoints.keeping import Endpoints
 from broker.endpoints.log import MOST_LISTED, DeliveryLog
-from broker.endpoints.record import Endpoint, Form, new_endpoint_id
+from broker.endpoints.record import Endpoint, Form, NewEndpoint, new_endpoint_id
 from broker.endpoints.testing import Test
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs import repeats
 from broker.jobs.idempotency import check_key
 from broker.jobs.request import parsed
+from broker.rest.endpoint_views import plain, shown, summary
 from broker.rest.http import MOST_WAIT_S, Reply, Request
 from broker.rest.tries import asked_once
 from broker.storage import Database, Item
@@ -30,8 +39,6 @@ MOST_RECOVERING_S = 20
 
 OLDEST_MS = 31 * 86_400_000
 """What may be recovered is at most as old; most records are gone sooner."""
-
-COUNTED = ("attempts", "delivered", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +55,15 @@ class EndpointDoor:
         body = parsed(EndpointBody, request.json())
         events = events_of(body.format, body.events, "events")
         full = _is_full(body.payload, body.format)
-        new = NewEndpoint(body.format, body.url, events, body.description, body.headers, full, body.asymmetric)
+        client = _client(body.client_certificate)
+        new = NewEndpoint(body.format, body.url, events, body.description, body.headers, client, full, body.asymmetric)
         endpoint, secret = self._register(request, new)
-        return Reply(201, _shown(endpoint, {}) | {"secret": secret})
+        return Reply(201, shown(endpoint, {}) | {"secret": secret})
 
     def list_endpoints(self, request: Request) -> Reply:
         """`GET /webhooks`: all of the tenant's, of both forms, the oldest first."""
         found = self.endpoints.all(request.tenant)
-        return Reply(200, {"object": "list", "data": [_summary(each) for each in found]})
+        return Reply(200, {"object": "list", "data": [summary(each) for each in found]})
 
     def get_endpoint(self, request: Request) -> Reply:
         """`GET /webhooks/{id}`: with what became of its attempts."""
@@ -72,6 +80,8 @@ class EndpointDoor:
             facts["name"] = body.description
         if body.headers is not None:
             facts["headers"] = body.headers
+        if "client_certificate" in body.model_fields_set:
+            facts["client"] = _client(body.client_certificate)
         if body.payload is not None:
             facts["full"] = _is_full(body.payload, before.form)
         return self._told(self.endpoints.change(request.tenant, before.id, now_ms(), **facts), request)
@@ -85,7 +95,7 @@ class EndpointDoor:
         """`POST /webhooks/{id}/rotate`: with the new secret, which is told this once."""
         keeps = parsed(Rotation, request.json() if request.body else {}).keep_old_for_24_hours
         endpoint, secret = self.endpoints.rotate(request.tenant, request.path["id"], now_ms(), keeps_old=keeps)
-        return Reply(200, _shown(endpoint, self._counts(endpoint)) | {"secret": secret})
+        return Reply(200, shown(endpoint, self._counts(endpoint)) | {"secret": secret})
 
     def enable_endpoint(self, request: Request) -> Reply:
         """`POST /webhooks/{id}/enable`."""
@@ -144,7 +154,7 @@ class EndpointDoor:
         body = webhooks.registration(request.json())
         events = events_of(OPENAI, body["events"], "event_types")
         endpoint, secret = self._register(request, NewEndpoint(OPENAI, body["url"], events, body["name"]))
-        return Reply(200, webhooks.endpoint_of(_plain(endpoint), secret))
+        return Reply(200, webhooks.endpoint_of(plain(endpoint), secret))
 
     def list_webhook_endpoints(self, request: Request) -> Reply:
         """`GET /webhook_endpoints`: those of this form, the oldest first."""
@@ -152,13 +162,13 @@ class EndpointDoor:
         if not 1 <= limit <= 100:
             raise InvalidRequest("limit is from 1 to 100.", param="limit")
         found = [each for each in self.endpoints.all(request.tenant) if each.form == OPENAI and each.id > after]
-        data = [webhooks.endpoint_of(_plain(each)) for each in found[:limit]]
+        data = [webhooks.endpoint_of(plain(each)) for each in found[:limit]]
         ids = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
         return Reply(200, {"object": "list", "data": data, **ids, "has_more": len(found) > limit})
 
     def get_webhook_endpoint(self, request: Request) -> Reply:
         """`GET /webhook_endpoints/{id}`."""
-        return Reply(200, webhooks.endpoint_of(_plain(self._endpoint(request, OPENAI))))
+        return Reply(200, webhooks.endpoint_of(plain(self._endpoint(request, OPENAI))))
 
     def update_webhook_endpoint(self, request: Request) -> Reply:
         """`POST /webhook_endpoints/{id}`."""
@@ -167,7 +177,7 @@ class EndpointDoor:
             facts["events"] = events_of(OPENAI, facts["events"], "event_types")
         before = self._endpoint(request, OPENAI)
         return Reply(
-            200, webhooks.endpoint_of(_plain(self.endpoints.change(request.tenant, before.id, now_ms(), **facts)))
+            200, webhooks.endpoint_of(plain(self.endpoints.change(request.tenant, before.id, now_ms(), **facts)))
         )
 
     def delete_webhook_endpoint(self, request: Request) -> Reply:
@@ -181,7 +191,7 @@ class EndpointDoor:
         keeps = webhooks.rotation(request.json() if request.body else {})
         endpoint = self._endpoint(request, OPENAI)
         after, secret = self.endpoints.rotate(request.tenant, endpoint.id, now_ms(), keeps_old=keeps)
-        return Reply(200, webhooks.endpoint_of(_plain(after), secret))
+        return Reply(200, webhooks.endpoint_of(plain(after), secret))
 
     def test_webhook_endpoint(self, request: Request) -> Reply:
         """`POST /webhook_endpoints/{id}/test`."""
@@ -227,7 +237,7 @@ class EndpointDoor:
         return self.endpoints.counts(endpoint.tenant, endpoint.id)
 
     def _told(self, endpoint: Endpoint, request: Request) -> Reply:
-        return Reply(200, _shown(endpoint, self._counts(endpoint)))
+        return Reply(200, shown(endpoint, self._counts(endpoint)))
 
 
 def _is_full(payload: str, form: Form) -> bool:
@@ -236,43 +246,8 @@ def _is_full(payload: str, form: Form) -> bool:
     return payload == "full"
 
 
-def _plain(endpoint: Endpoint) -> dict[str, Any]:
-    names = ("id", "name", "url", "events", "created_at", "updated_at", "hint")
-    return {name: getattr(endpoint, name) for name in names}
-
-
-def _summary(endpoint: Endpoint) -> dict[str, Any]:
-    """An endpoint in the broker's own words, without what became of attempts."""
-    return {
-        "id": endpoint.id,
-        "object": "webhook",
-        "format": endpoint.form,
-        "url": endpoint.url,
-        "events": list(endpoint.events),
-        "description": endpoint.name,
-        "payload": "full" if endpoint.full else "thin",
-        "secret_hint": endpoint.hint,
-        "header_names": list(endpoint.header_names),
-        "jwks": {"keys": [jwk(each.public) for each in endpoint.signing(now_ms()) if each.public]},
-        "enabled": endpoint.off is None,
-        "disabled_by": endpoint.off,
-        "disabled_at": iso(endpoint.off_at),
-        "created_at": iso(endpoint.created_at),
-        "updated_at": iso(endpoint.updated_at),
-    }
-
-
-def _shown(endpoint: Endpoint, counts: Mapping[str, Any]) -> dict[str, Any]:
-    attempts = counts.get("attempts", 0)
-    statistics = {
-        **{name: counts.get(name, 0) for name in COUNTED},
-        "mean_latency_ms": counts["latency_ms"] // attempts if attempts else None,
-        "last_at": iso(counts.get("last_at")),
-        "last_status": counts.get("last_status"),
-        "last_error": counts.get("last_error"),
-        "failing_since": iso(counts.get("failing_since")),
-    }
-    return _summary(endpoint) | {"statistics": statistics}
+def _client(body: ClientCertificateBody | None) -> Any:
+    return None if body is None else read(body.certificate, body.private_key, now_ms())
 
 
 def _time(text: str, param: str) -> int:

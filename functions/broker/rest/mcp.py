@@ -38,6 +38,8 @@ from broker.rest.mcp_messages import (
 if TYPE_CHECKING:
     from broker.rest.api import Api
 
+DOOR = "mcp"
+
 KEY = "inference-broker/idempotency-key"
 """In a call's `_meta`: as the header `Idempotency-Key` of the REST API."""
 
@@ -170,6 +172,7 @@ def _call(
         path=dict(path or {}),
         query=dict(query or {}),
         headers=dict(headers or {}),
+        door=DOOR,
         body=None if body is None else json.dumps(body),
     )
     return api.answered(asked)

@@ -22,7 +22,12 @@ KEPT_S = 300
 """How long clients may show what they have without asking again."""
 
 
-PUBLIC_ROUTES = {("GET", "/openapi.json"): "get_document", ("GET", "/docs"): "get_page"}
+PUBLIC_ROUTES = {
+    ("GET", "/openapi.json"): "get_document",
+    ("GET", "/docs"): "get_page",
+    ("GET", "/console"): "get_console",
+    ("GET", "/console/{file}"): "get_console_file",
+}
 """By method and resource, as `rest.api.ROUTES`; what each is called in the document."""
 
 

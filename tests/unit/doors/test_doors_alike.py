@@ -1,6 +1,6 @@
 """Whatever door a request comes by, the job is the same, but for its id, its times and what names the door.
 
-a chat, in no dialect  ──►  seven bodies  ──►  seven jobs  ──►  one record
+a chat, in no dialect  ──►  eight bodies  ──►  eight jobs  ──►  one record
 """
 
 import json
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from broker.jobs.head import Head
 from broker.jobs.store import REQUEST
+from broker.permissions.who import ASKED_BY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from tests.fakes.inbox import Files
 from tests.fakes.queue import FakeQueue
 from tests.fakes.world import NOW, World, a_model
 from tests.unit.doors.case import Json, a_door, sent
+from tests.unit.doors.mcp_case import called
 from tests.unit.test_event_consumer import Door as EventDoor
 
 OWN = {
@@ -188,7 +190,7 @@ def record(world: World, head: Head) -> tuple[Json, Json]:
     """What is kept of a job, without what is its own: its head, and its request as steps read it."""
     kept = {name: value for name, value in asdict(world.jobs.get(head.id)).items() if name not in OWN}
     request = world.payloads.load(head.id, REQUEST) or {}
-    return kept, {name: value for name, value in request.items() if name not in OF_ROWS}
+    return kept, {name: value for name, value in request.items() if name not in (*OF_ROWS, ASKED_BY)}
 
 
 def by_rest(resource: str, body: Json) -> tuple[Json, Json]:
@@ -198,6 +200,16 @@ def by_rest(resource: str, body: Json) -> tuple[Json, Json]:
     reply = door("POST", resource, json.dumps(body), ago_s=60)
     assert reply.status in (202, 504), reply.body
     (head,) = sent(door)
+    return record(door.world, head)
+
+
+def by_tool(body: Json) -> tuple[Json, Json]:
+    door = a_door()
+    door.world.queue = FakeQueue()
+    door.world.register(SMALL)
+    job = called(door, "submit_job", body)["structuredContent"]
+    head = door.world.jobs.get(job["id"])
+    assert head.door == "mcp"
     return record(door.world, head)
 
 
@@ -235,6 +247,7 @@ def by_inbox(body: Json) -> tuple[Json, Json]:
 @given(chats())
 def test_a_chat_is_one_job_by_every_door(chat: Chat) -> None:
     wanted = by_rest("/jobs", chat.own)
+    assert by_tool(chat.own) == wanted
     assert by_rest("/chat/completions", chat.completion) == wanted
     assert by_rest("/responses", chat.response) == wanted
     assert by_rest("/messages", chat.message) == wanted
@@ -261,5 +274,5 @@ def test_other_tasks_are_one_job_by_every_door(own: Json, url: str, body: Any) -
     asked = {"model": "small", "input": body}
     wanted = by_rest("/jobs", own)
     assert by_rest(url.removeprefix("/v1"), asked) == wanted
-    assert by_event(own) == by_inbox(own) == by_row(own) == wanted
+    assert by_event(own) == by_inbox(own) == by_row(own) == by_tool(own) == wanted
     assert by_row({"method": "POST", "url": url, "body": asked}, url) == wanted

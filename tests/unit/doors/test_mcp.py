@@ -269,3 +269,16 @@ def test_the_page_has_the_tools_and_versions_that_there_are(door: Door) -> None:
     assert f"longer than {longest}" in page
     register(door, {"id": "p" * longest, "user": "Say {{it}}"}, {"id": "q" * (longest + 1), "user": "Say {{it}}"})
     assert names(modern(door, "tools/list"))[len(TOOLS) :] == [f"run_prompt_{'p' * longest}"]
+
+
+def test_a_job_tells_that_it_came_by_a_tool_and_all_else_by_its_own_door(door: Door) -> None:
+    register(door, {"id": "summarize", "user": "Summarize: {{document}}"})
+    by_tools = [
+        called(door, "submit_job", WORK),
+        called(door, "run_prompt_summarize", {"document": "It is long."}),
+        called(door, "run_prompt", {"id": "summarize", "variables": {"document": "It is long."}}),
+    ]
+    by_rest = door("POST", "/jobs", json.dumps(WORK)).body
+    for job, came in [*((each["structuredContent"], "mcp") for each in by_tools), (by_rest, "rest")]:
+        (accepted, *_) = door("GET", "/jobs/{id}/events", job_id=job["id"]).body["data"]
+        assert (accepted["event"], accepted["door"]) == ("job.accepted", came)

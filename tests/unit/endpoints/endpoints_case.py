@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from broker.delivery.client_certificates import Identity
 from broker.delivery.delivering import Deliver
 from broker.delivery.publishing import HeadChange, Publish
-from broker.delivery.sending import Headers, Secrets, Sent
+from broker.delivery.sending import Client, Headers, Secrets, Sent, no_client
 from broker.delivery.signing import sign
 from broker.delivery.starting import StartDelivery
 from broker.endpoints.bodies import EVENTS
-from broker.endpoints.keeping import Endpoints, NewEndpoint
+from broker.endpoints.keeping import Endpoints
 from broker.endpoints.log import DeliveryLog
-from broker.endpoints.record import Endpoint, Form, new_endpoint_id
+from broker.endpoints.record import Endpoint, Form, NewEndpoint, new_endpoint_id
 from broker.endpoints.registered import RegisteredEndpoints, exhausted
 from broker.endpoints.telling import Listeners, TellEndpoints
 from broker.jobs.head import Head, Status
@@ -40,6 +41,7 @@ class Posted:
     secrets: Sequence[str]
     given: dict[str, str]
     """The receiver's own headers."""
+    client: Identity | None
 
     @property
     def told(self) -> Any:
@@ -113,9 +115,10 @@ class Shop:
         *,
         secrets: Secrets | None = None,
         headers: Headers = dict,
+        client: Client = no_client,
     ) -> Sent:
         assert secrets is not None
-        self.posts.append(Posted(tenant, url, event_id, now, body, list(secrets()), dict(headers())))
+        self.posts.append(Posted(tenant, url, event_id, now, body, list(secrets()), dict(headers()), client()))
         script = self.script.get(url)
         return script.pop(0) if script else self.always.get(url, OK)
 

@@ -9,8 +9,7 @@ import jwt
 import openai
 import pytest
 from broker.delivery.signing import jwk, new_key
-from broker.endpoints.keeping import NewEndpoint
-from broker.endpoints.record import MOST_SECRETS, OVERLAP_MS
+from broker.endpoints.record import MOST_SECRETS, OVERLAP_MS, NewEndpoint
 from cryptography.exceptions import InvalidSignature
 from standardwebhooks import Webhook
 from svix.webhooks import Webhook as SvixWebhook

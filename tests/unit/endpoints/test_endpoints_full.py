@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from broker.contract.webhook_bodies import WebhookBody
 from broker.delivery.delivering import MOST_BYTES
-from broker.endpoints.keeping import NewEndpoint
+from broker.endpoints.record import NewEndpoint
 from broker.jobs.head import Head, Status
 from broker.jobs.store import Linked
 from broker.storage import Put

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 from broker.delivery.addresses import AddressRefused
-from broker.endpoints.keeping import MOST, REPEATED_MS, TESTED_MS, NewEndpoint
-from broker.endpoints.record import BY_OWNER, MOST_SECRETS, OVERLAP_MS, Endpoint
+from broker.endpoints.keeping import MOST, REPEATED_MS, TESTED_MS
+from broker.endpoints.record import BY_OWNER, MOST_SECRETS, OVERLAP_MS, Endpoint, NewEndpoint
 from broker.errors import BrokerError, InvalidRequest, KeyReused, NotFound, Throttled
 
 from tests.fakes.endpoints import FakeSeal

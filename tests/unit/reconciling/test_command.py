@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from broker.batches.batch import KEEP_S
 from broker.cli import main
+from broker.cli.exits import Exit
 from broker.cli.reconciling.comparing import compare_calls
 from broker.cli.reconciling.recorded import Named, of_file, of_tenants
 from broker.cli.reconciling.records import Called, Charged
@@ -129,7 +130,7 @@ def test_what_is_wrong_is_named(
     files: tuple[Path, Path, list[Called]], capsys: Printed, said: list[str], told: str
 ) -> None:
     bill, known, _ = files
-    assert main(["reconcile", str(bill), "--calls", str(known), *said]) == 1
+    assert main(["reconcile", str(bill), "--calls", str(known), *said]) == Exit.INVALID
     assert told in capsys.readouterr().err
 
 

@@ -1,0 +1,1 @@
+"""The operators' console: its files, and what is sent along with them."""
