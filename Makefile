@@ -72,7 +72,7 @@ schemas: $(INSTALLED)  ## write schemas/ anew from the models
 bench: $(INSTALLED)  ## start-up, cost and throughput, measured
 	$(BIN)/python -m bench
 
-$(INSTALLED): pyproject.toml functions/requirements.txt
+$(INSTALLED): pyproject.toml functions/requirements.txt functions/broker/cli/requirements.txt
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON3=python3.12 …"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON3) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
