@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from broker.cli.next_steps import next_step
 from broker.cli.printable import on_one_line
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def branches(job: Mapping[str, Any], events: list[Mapping[str, Any]]) -> Iterato
         ("deliveries", [line for each in job["delivery"] or () for line in _delivery(each)]),
     ]
     if error := job["error"]:
-        found.append(("error", [f"{error['code']}: {error['message']}"]))
+        step = next_step(error["type"], error["code"])
+        found.append(("error", [f"{error['code']}: {error['message']}", f"next: {step}"]))
     yield from ((name, [on_one_line(line) for line in lines]) for name, lines in found if lines)
 
 

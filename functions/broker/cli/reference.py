@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from broker.cli.command import COMMON
 from broker.cli.exits import MEANING
+from broker.cli.next_steps import BY_CODE, BY_TYPE
 from broker.cli.root import GROUPS, SHORT, root
 
 TOP = """# The command
@@ -24,7 +25,7 @@ TOP = """# The command
 - **What is printed.** On a terminal, tables and progress. Without one, a line for each row of a list, its cells two
   blanks apart, and one thing as JSON. `--json` prints JSON in either case: one thing with the API's names, a list as an
   array of such, and of `broker jobs tail` an object a line. Errors go to standard error, with `--json` as
-  `{"error": {"type", "code", "message"}, "exit_status"}`.
+  `{"error": {"type", "code", "message", "next_step"}, "exit_status"}`.
 - **Trying it.** With `--dry-run`, which all commands have that change something, nothing changes, and what would is
   told.
 - **Completion.** `eval "$(broker completion bash)"`, or `zsh`, in the shell's own file.
@@ -36,7 +37,12 @@ TOP = """# The command
 """
 
 AFTER_STATUSES = """
-`broker doctor` has its own: 2 with an error, 1 with a warning, 0 without either.
+An error of the API is told with what to do next:
+
+| `type` or `code` | next |
+|---|---|
+{steps}
+`broker doctor` has its own exit statuses: 2 with an error, 1 with a warning, 0 without either.
 
 ## Options that all commands have
 
@@ -50,7 +56,8 @@ def page() -> str:
     command = root()
     statuses = "".join(f"| {status.value} | {what} |\n" for status, what in MEANING.items())
     common = "\n".join(_options(command, common=True))
-    parts = [TOP + statuses + AFTER_STATUSES + common + "\n"]
+    steps = "".join(f"| `{name}` | {step} |\n" for name, step in sorted((BY_TYPE | BY_CODE).items()))
+    parts = [TOP + statuses + AFTER_STATUSES.format(steps=steps) + common + "\n"]
     parts += ["## Short forms\n", "| | stands for |\n|---|---|"]
     parts += [f"| `broker {short}` | `broker {full}` |" for short, full in SHORT.items()]
     for name in GROUPS:
