@@ -54,7 +54,14 @@ def told(stack: Stack) -> list[dict[str, Any]]:
         assert api.call("POST", "/jobs", native | {"priority": WORD}).status == 400
         api.call("POST", "/guardrails/check", {"input": TEXT})
         assert api.call("GET", f"/jobs/{WORD}").status == 404
-        Files(stack).text(key)
+        ends = [f"{key}{end}" for end in (".result.json", ".error.json")]
+        outbox = stack.cloud.client("s3")
+
+        def came() -> bool:
+            found = outbox.list_objects_v2(Bucket=stack.outputs["OutboxBucket"], Prefix=key).get("Contents", ())
+            return any(each["Key"] in ends for each in found)
+
+        assert until(came)
         assert heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == event)
         assert heard.wait("RequestRejected")
         assert until(lambda: api.call("GET", f"/batches/{batch_id}").body["status"] == "completed")
