@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from broker.tenants.registry import Tenant
 
 ALONE = (3, 4)
-"""The part of all jobs at once that a tenant alone may have (`jobs.in_flight.TIMES_ROOM`)."""
+"""The part of all jobs at once that a tenant alone may have (`jobs.occupying.TIMES_ROOM`)."""
 
 
 @cache

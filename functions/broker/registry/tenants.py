@@ -1,6 +1,6 @@
 """Tenants with their guardrail policies, and what says whose an event or a token is."""
 
-from typing import Annotated, Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,9 @@ from broker.storage import Item
 from broker.tenants.limits import MOST, MOST_CALLS, MOST_ENQUEUED, MOST_QUEUED, MOST_WAITS, What, Window
 from broker.tenants.rules import MOST_RULES, Action, Per, Period
 from broker.tenants.usage import MOST_DIMENSIONS, TAG, Dimension
+
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Of tokens; a test holds them against those that `tenants.jose` knows, which loads a cryptography library."""
 
 Url = Annotated[str, Spelled("^https?://", "it has to be an address that begins with https:// or http://")]
 
@@ -224,9 +227,17 @@ class IssuerEntry(Entry):
     issuer: Url
     jwks_uri: Url
     audience: str
+    audience_claim: Literal["aud", "client_id"] = "aud"
+    """`client_id` for access tokens without an audience, as those of Amazon Cognito are."""
     tenant: TenantId | None = None
     tenant_claim: str | None = None
     scope_claim: str = "scope"
+    scope_prefix: str = ""
+    """What the broker's scopes begin with there; others are none of its."""
+    algorithms: Annotated[list[Algorithm], Field(min_length=1)] | None = None
+    """By which its tokens may be signed; RS256 and ES256 when left out."""
+    longest_seconds: Annotated[int, Field(ge=60, le=31_536_000)] | None = None
+    """How long a token may live; a day when left out."""
     application_claim: Claim | None = None
     """The claim that names the application; a token without it belongs to none."""
     groups_claim: Claim | None = None
