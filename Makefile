@@ -17,7 +17,7 @@ NEWEST := $(VENV)/newest
 UV := $(VENV)/uv/bin/uv
 # AsyncAPI's own schema of its documents; only npm has it, and where that is not, one test is passed over.
 ASYNCAPI := $(VENV)/asyncapi
-WITHOUT_CLOUD := tests/unit tests/contract tests/adapters --numprocesses 2
+WITHOUT_CLOUD := tests/unit tests/security tests/contract tests/adapters --numprocesses 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -79,7 +79,7 @@ schemas: $(INSTALLED)  ## write schemas/ anew from the models
 bench: $(INSTALLED)  ## start-up, cost and throughput, measured
 	$(BIN)/python -m bench
 
-$(INSTALLED): pyproject.toml functions/requirements.txt
+$(INSTALLED): pyproject.toml functions/requirements.txt functions/broker/cli/requirements.txt
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON3=python3.12 …"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON3) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
