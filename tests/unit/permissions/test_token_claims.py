@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from broker.permissions.who import Member
 from broker.registry.document import parse_registry
-from tests.unit.test_tokens import AUDIENCE, ISSUER, JWKS, Desk, token
+
+from tests.security.token_case import AUDIENCE, ISSUER, JWKS, Desk, token
 
 CLAIMS = {"application_claim": "azp", "groups_claim": "teams", "roles_claim": "https://acme.example/roles"}
 
