@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from broker.cli import main
 from broker.cli.groups import dlq
+from broker.cli.running import DryRun
 from broker.cli.shell import Shell
 from broker.cloud.dead_letters import DeadLetterQueues, Redriven
 from broker.errors import InvalidRequest, NotFound
@@ -224,9 +225,13 @@ class Session:
         return SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=lambda StackName: pages))
 
 
-def run(urls: dict[str, str], command: Any, *arguments: Any, dry_run: bool = False) -> str:
+def run(urls: dict[str, str], command: Any, *arguments: Any, dry_run: bool = False, refused: bool = False) -> str:
     shell = Shell({}, "my-broker", dry_run=dry_run)
     shell.__dict__["session"] = Session(urls)
+    if refused:
+        with pytest.raises(DryRun) as dry:
+            command(shell, *arguments)
+        return str(dry.value)
     return str(command(shell, *arguments).plain)
 
 
@@ -245,6 +250,20 @@ def test_the_command_lists_shows_and_redrives(client: Any) -> None:
     assert run(urls, dlq.redrive, "intake") == "1 messages of IntakeDeadLetters sent again"
     assert run(urls, dlq.show, "intake") == "nothing is in IntakeDeadLetters"
     assert len(bodies(client, urls["IntakeQueue"])) == 2
+
+
+def test_what_nobody_wants_is_discarded_when_that_is_said_and_what_comes_meanwhile_stays(client: Any) -> None:
+    _, queues, urls = made(client)
+    for number in range(12):
+        put(client, urls["RejectedQueue"], {"id": f"e-{number}"})
+    told = run(urls, dlq.discard, "rejected", refused=True)
+    assert "would delete 12 messages" in told and "--yes" in told
+    assert "would delete 12 messages" in run(urls, dlq.discard, "rejected", True, dry_run=True, refused=True)
+    assert queues.discard(queues.find("rejected"), 0) == 0, "they came after the command began"
+    assert run(urls, dlq.discard, "rejected", True, 2) == "2 messages of RejectedQueue deleted"
+    assert run(urls, dlq.discard, "rejected", True) == "10 messages of RejectedQueue deleted"
+    assert queues.find("rejected").messages == 0
+    assert bodies(client, urls["IntakeQueue"]) == []
 
 
 @pytest.mark.parametrize("body", ["no JSON {", "[1]", '"text"', "[" * 5_000], ids=lambda each: each[:8])

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
+from broker.cli.next_steps import next_step
 from broker.cli.running import DryRun
 from broker.cli.this_machine import is_loopback
 from broker.errors import (
@@ -193,7 +194,13 @@ def _is_job(told: Any) -> bool:
 
 
 def _error(told: Any, status: int) -> BrokerError:
-    return KINDS.get(status, InvalidRequest if status < 500 else Unavailable)(_message(told, status))
+    kind = KINDS.get(status, InvalidRequest if status < 500 else Unavailable)
+    facts = told.get("error") if isinstance(told, dict) else None
+    if not isinstance(facts, dict):  # of whoever stands before the API
+        return kind(_message(told, status), beside={"next_step": next_step(kind.type, "")})
+    said, code = str(facts.get("type") or kind.type), str(facts.get("code") or "")
+    beside = {"type": said, "request_id": facts.get("request_id"), "next_step": next_step(said, code)}
+    return kind(_message(told, status), code=code or None, param=facts.get("param"), beside=beside)
 
 
 def _message(told: Any, status: int) -> str:

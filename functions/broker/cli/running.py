@@ -100,7 +100,7 @@ def shell_of(wanted: Wanted) -> Shell:
 def failure(error: Exception) -> tuple[int, dict[str, Any]] | None:
     """The exit status for an error, and what is told of it; None for one that nobody foresaw."""
     if isinstance(error, BrokerError):
-        return of_status(error.status), dict(error.facts())
+        return of_status(error.status), {**error.facts(), **error.beside}
     if isinstance(error, OSError | ValueError):  # no such file, or not what it should be
         return Exit.INVALID, {"message": str(error)}
     if "botocore.exceptions" in sys.modules:

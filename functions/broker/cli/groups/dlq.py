@@ -84,6 +84,26 @@ def redrive(
 
 
 @changes(app)
+def discard(
+    shell: Shell,
+    queue: Queue,
+    yes: Annotated[
+        bool, Option("--yes", help="Do it; without, it is said how many would go.", show_default=False)
+    ] = False,
+    limit: Annotated[int | None, Option(min=1, help="How many; all unless said.")] = None,
+) -> Shown:
+    """Delete the messages of a queue for good: work that nobody wants any more."""
+    queues = _queues(shell)
+    found = queues.find(queue)
+    if shell.dry_run or not yes:
+        meant = min(found.messages, limit or found.messages)
+        what = f"nothing was done; it would delete {meant} messages of {found.name} for good, with --yes"
+        raise DryRun(what, messages=meant)
+    gone = queues.discard(found, now_ms(), limit)
+    return said(f"{gone} messages of {found.name} deleted", queue=found.name, deleted=gone)
+
+
+@changes(app)
 def replay(shell: Shell) -> Shown:
     """Tell again what is in the dead letters of publish: changes of jobs that were not told to the bus."""
     from broker.cli.stack import replay_all

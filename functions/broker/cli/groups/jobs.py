@@ -3,6 +3,8 @@
 import json
 import sys
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote
@@ -11,9 +13,9 @@ from typer import Argument, Option
 
 from broker.cli.command import changes, group, reads
 from broker.cli.exits import Exit
-from broker.cli.printable import as_json, printable
+from broker.cli.printable import as_json, on_one_line, printable
 from broker.cli.shell import Shell
-from broker.cli.shown import NotSucceeded, Shown, record, rows
+from broker.cli.shown import Columns, NotSucceeded, Shown, record, rows
 from broker.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -31,6 +33,18 @@ Status = Literal["queued", "running", "succeeded", "failed", "blocked", "cancele
 
 Id = Annotated[str, Argument(metavar="ID", help="The job's.")]
 TextOnly = Annotated[bool, Option("--text", help="Print the answer's text alone.", show_default=False)]
+
+NEWEST = 50
+"""Jobs that `tail` looks at."""
+
+COLUMNS: Columns = {
+    "job": lambda row: row["id"],
+    "created": lambda row: row["created_at"],
+    "status": lambda row: row["status"],
+    "task": lambda row: row["task"],
+    "model": lambda row: row["model"],
+    "cost": lambda row: f"{row['usage']['cost_usd']:.6f} $",
+}
 
 app = group("Submit jobs, find and follow them, explain and cancel them.", implied="list")
 
@@ -105,17 +119,47 @@ def list_jobs(
     limit: Annotated[int, Option(help="At most so many.")] = 20,
 ) -> Shown:
     """List jobs, newest first."""
-    return rows(
-        shell.api.pages("/jobs", {"status": status}, limit),
-        {
-            "job": lambda row: row["id"],
-            "created": lambda row: row["created_at"],
-            "status": lambda row: row["status"],
-            "task": lambda row: row["task"],
-            "model": lambda row: row["model"],
-            "cost": lambda row: f"{row['usage']['cost_usd']:.6f} $",
-        },
-    )
+    return rows(shell.api.pages("/jobs", {"status": status}, limit), COLUMNS)
+
+
+@reads(app)
+def explain(shell: Shell, id: Id) -> Shown:
+    """Show a job's way as a tree: stages, models with why each was taken or left, calls, money, deliveries."""
+    from broker.cli import explaining
+
+    job = shell.api.call("GET", _path(id), query={"include": "route"})
+    events = shell.api.call("GET", f"{_path(id)}/events")["data"]
+    value = {"job": job, "events": events}
+    return Shown(value, explaining.text(job, events), lambda: explaining.tree(job, events))
+
+
+@reads(app)
+def tail(
+    shell: Shell,
+    status: Annotated[Status | None, Option(help="Only those that stand so.")] = None,
+    seconds: Annotated[float | None, Option(help="At most; until it is interrupted when left out.")] = None,
+) -> None:
+    """Show jobs as they come and as their status changes; with --json an object a line."""
+    from broker.cli.tailing import changes_of
+
+    look = partial(shell.api.pages, "/jobs", {"status": status}, NEWEST)
+    with suppress(KeyboardInterrupt):
+        for job in changes_of(look, seconds):
+            cells = (on_one_line(str(of(job))) for of in COLUMNS.values())
+            print(json.dumps(job) if shell.as_json else "  ".join(cells), flush=True)
+
+
+@changes(app)
+def erase(shell: Shell, id: Id) -> Shown:
+    """Erase a job's prompt and answer; its record stays."""
+    told = shell.api.call("DELETE", _path(id))
+    return Shown(told or {"id": id, "erased": True}, f"{id} erased")
+
+
+@changes(app)
+def redeliver(shell: Shell, id: Id) -> Shown:
+    """Send a job's webhook again."""
+    return record(shell.api.call("POST", f"{_path(id)}/redeliver"))
 
 
 def _path(job_id: str) -> str:

@@ -1,16 +1,17 @@
-"""`broker usage`: calls on record, and providers' bills that are held against them."""
+"""`broker usage`: what jobs used and cost, and providers' bills that are held against the calls on record."""
 
 import json
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from broker.cli.command import group, reads
 from broker.cli.shell import Shell
-from broker.cli.shown import NotSucceeded, Shown
+from broker.cli.shown import NotSucceeded, Shown, rows
 from broker.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -19,12 +20,27 @@ if TYPE_CHECKING:
 MARGIN_MS = 3_600_000
 """Around the time of a file, so that calls which its provider counts in it are read, whatever their clocks say."""
 
-app = group("What was used: calls on record, and providers' bills that are held against them.")
+app = group(
+    "What jobs used and cost, calls on record, and providers' bills that are held against them.", implied="list"
+)
 
 Since = Annotated[str, Option("--from", metavar="TIME", help="Calls from then on, such as 2026-11-01 (UTC).")]
 Until = Annotated[str, Option("--to", metavar="TIME", help="And before then.")]
 MaybeSince = Annotated[str | None, Option("--from", metavar="TIME", help="Calls from then on; as the file has them.")]
 MaybeUntil = Annotated[str | None, Option("--to", metavar="TIME", help="And before then.")]
+
+
+@reads(app, "list")
+def list_usage(
+    shell: Shell,
+    first: Annotated[str | None, Option("--from", metavar="DAY", help="Such as 2026-12-01.")] = None,
+    last: Annotated[str | None, Option("--to", metavar="DAY", help="Today when left out.")] = None,
+    by: Annotated[str | None, Option(help="By day and this, such as model; by month and model when left out.")] = None,
+) -> Shown:
+    """List usage by month and model, or by what the tenant has counted."""
+    found = list(shell.api.pages("/usage", {"from": first, "to": last, "by": by}, None))
+    names = list(dict.fromkeys(name for row in found for name in row))
+    return rows(found, {name: partial(_told, name) for name in names})
 
 
 @reads(app)
@@ -127,3 +143,9 @@ def _pair(text: str) -> tuple[str, str]:
     if not found:
         raise InvalidRequest(f"{text!r} is no name; write NAME=MODEL.", param="model")
     return found[1], found[2]
+
+
+def _told(name: str, row: dict[str, Any]) -> str:
+    """A figure by its name, which a line without titles needs."""
+    value = row.get(name)
+    return "" if value is None else f"{name} {value}"
