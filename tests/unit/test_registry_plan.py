@@ -63,6 +63,7 @@ def test_a_change_names_its_fields_with_both_values() -> None:
         ],
         "unchanged": [{"kind": "models", "id": "large"}],
         "unmanaged": [],
+        "warnings": [],
     }
 
 

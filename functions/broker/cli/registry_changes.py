@@ -41,6 +41,7 @@ def plan_text(plan: Plan, *, done: bool) -> str:
     """What a plan changes, or what was done of it."""
     lines = [line for change in plan.changes for line in _change_lines(change)]
     lines += [f"? {kind} {entry_id} is not in the document; left as it is" for kind, entry_id in plan.unmanaged]
+    lines += [f"! {each}" for each in plan.warnings]
     said = "changed" if done else "to change"
     return "\n".join([*lines, f"{len(plan.changes)} {said}, {len(plan.unchanged)} unchanged"])
 

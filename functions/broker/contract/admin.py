@@ -98,6 +98,8 @@ class RegistryPlan(Shown):
     unchanged: list[EntryName]
     unmanaged: list[EntryName]
     """Entries that stand, of the kinds that the document has, and that it does not name; left as they are."""
+    warnings: list[str] = Field(default_factory=list)
+    """Prices that look wrong, in words; they hold all the same."""
 
 
 class SpokenRule(Shown):

@@ -52,6 +52,7 @@ def shown(plan: Plan) -> dict[str, Any]:
         ],
         "unchanged": [{"kind": kind, "id": entry_id} for kind, entry_id in plan.unchanged],
         "unmanaged": [{"kind": kind, "id": entry_id} for kind, entry_id in plan.unmanaged],
+        "warnings": list(plan.warnings),
     }
 
 

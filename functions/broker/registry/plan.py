@@ -11,6 +11,7 @@ from broker.registry.entry import Entry
 from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import Arm
 from broker.registry.model_entry import ModelEntry
+from broker.registry.odd_prices import odd_prices
 from broker.registry.records import Change, Record, check_size, differences
 from broker.registry.versions import Registry
 
@@ -26,6 +27,11 @@ class Plan:
     unchanged: tuple[Named, ...] = ()
     unmanaged: tuple[Named, ...] = ()
     """Entries that stand, of the kinds that the document has, and that it does not name."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What looks wrong in it, and holds all the same."""
+        return odd_prices(self.changes)
 
 
 @dataclass(slots=True)
