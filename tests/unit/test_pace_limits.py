@@ -2,6 +2,8 @@
 
 import pytest
 from broker.jobs import rates
+from broker.jobs.flows import HOLD_MS, Flow
+from broker.jobs.met import Met
 
 from tests.fakes.world import HOUR, MINUTE, NOW, SECOND
 from tests.unit.test_pace import Lane
@@ -56,3 +58,18 @@ def test_a_model_that_takes_nothing_is_asked_seldom_and_goes_on_with_what_a_minu
         if tick == 450:
             assert lane.rate(now) == pytest.approx(10, rel=0.3)
     assert taken >= 900 and refused <= 100
+
+
+@pytest.mark.parametrize(("through", "least", "most"), [(0, 6, 12), (3, 12, 18), (6, 18, 24)])
+def test_of_few_calls_that_were_refused_a_rate_is_guessed_and_soon_more_is_tried(
+    through: int, least: float, most: float
+) -> None:
+    """Six calls say little: where none of them got through, the model may take ten of 24 a second all the same."""
+    flow, first, decided = Flow(rates.first(NOW)), NOW + 20 * SECOND, NOW + 21 * SECOND
+    flow._first = first, 24.0
+    flow.decide(rates.lowered(flow.decision, 24, rates.FIRST_CUT, decided))
+    flow._measured_for = flow.of
+    now = decided + HOLD_MS
+    flow.judge([Met(first + each * 100, "acme", each >= through) for each in range(6)], now)
+    assert least <= flow.decision.rate(now) <= most
+    assert flow.decision.top >= 1.25 * flow.decision.base

@@ -50,8 +50,10 @@ BRIEF_MS, AFTER_BRIEF, TAKEN_MS = 8_000, 0.8, 1_500
 """Where nothing gets through for so short a time, calls were too many, and are made at such a part of the rate; later,
 as got through in a minute. A job has a call that did if it was started so long ago, and none was refused."""
 
-UNMEASURED, GUESS, SPAN = 0.6, 5, 5
-"""The part of a rate that is too high which the model is guessed to take, and for how many calls the guess counts; and
+UNMEASURED, SPAN = 1 / (2 * math.log(2)), 5
+"""The part of a rate that is too high which the model is guessed to take, as long as nothing is known of it but that
+half of the rate was not too much: as the rate doubled, the limit may have been met at any moment until then, each as
+likely, and the mean of 2^-u is this. It counts for as many calls as have to be known before anything is decided. And
 the grants by which the rate of the calls that were made is measured."""
 
 
@@ -217,13 +219,12 @@ class Flow:
         if len(later) >= FEWEST and any(not each.refused for each in later):  # what was saved up is then used up
             some, since = later, (since + self.decision.at) // 2
         through = sum(not each.refused for each in some)
-        if len(some) >= FEWEST and not through:
-            return
         # A few calls made at the same moment say little: until there are more, a part of the rate is the guess.
-        part = (through + UNMEASURED * GUESS) / (len(some) + GUESS)
+        part = (through + UNMEASURED * FEWEST) / (len(some) + FEWEST)
         span_s = max(self.decision.at - since, GRANT_MS / 2) / 1000
+        error = (part * (1 - part) / (len(some) + FEWEST)) ** 0.5 / part
         rate = max(rate * part, through / span_s if len(some) >= FEWEST else 0)
-        self.decide(rates.measured(self.decision, rate, now))
+        self.decide(rates.measured(self.decision, rate, error, now))
 
     def read_limits(self, calls: Sequence[Mapping[str, Any]], now: int) -> None:
         """Take what a provider told of its limits with some calls (`x` of a call's record)."""

@@ -39,7 +39,7 @@ low, or doubles, is found within a minute or two."""
 
 HALFWAY, ABOVE = 0.75, 1.25
 """How far below the rate of refusals the limit is taken to be, of the part that was refused; and how far above what was
-measured."""
+measured, at least."""
 
 CLOSED, ASKED_AGAIN, REOPENED_CUT = 10, 1.0, 0.03
 """Where nothing gets through, one of so many calls is made, and so many a second at most; and so much less than got
@@ -48,7 +48,7 @@ through lately are made once some do again."""
 SAVED_S, SAVED_LEAST = 4, 4
 """Seconds of the rate, and calls at least, that are saved up while nobody uses them."""
 
-MARGIN = 0.98
+MARGIN = 0.99
 """Of a limit that a provider names: the rest fills its bucket up again, for calls that wait for nobody."""
 
 BISECTIONS = 24
@@ -174,10 +174,13 @@ def reopened(known: Decision, rate: float, now: int) -> Decision:
     return replace(known, at=now, since=now, base=round(top * (1 - REOPENED_CUT) * 1000), top=round(top * 1000))
 
 
-def measured(known: Decision, rate: float, now: int) -> Decision:
-    """The decision where it is known how many calls a second got through while others were refused."""
+def measured(known: Decision, rate: float, error: float, now: int) -> Decision:
+    """The decision where it is known how many calls a second got through while others were refused.
+
+    `error` is the standard error of that, as a part of it: by few calls little is known, and the rate is soon more.
+    """
     base = round(max(rate, LEAST) * 1000)
-    return replace(known, at=now, since=now, base=base, top=round(base * ABOVE))
+    return replace(known, at=now, since=now, base=base, top=round(base * max(ABOVE, 1 + error)))
 
 
 def resting(known: Decision, now: int) -> Decision:
