@@ -25,6 +25,7 @@ GROUPS = {
     "webhooks": "Registered endpoints, what was delivered to them, and delivering it again.",
     "reviews": "Look at jobs that guardrails hold, and decide on them.",
     "feedback": "What was said of guardrails' findings.",
+    "circuits": "Circuits that are open, and closing one by hand.",
     "audit": "Hold the audit trail against its chain, and list what was done.",
     "dlq": "Look at dead letters, and send them to work again.",
     "bulk": "Cancel, or run again, all jobs that a filter finds.",
