@@ -10,15 +10,18 @@ SCHEMATHESIS := $(VENV)/schemathesis
 MCP := $(VENV)/mcp
 # Packages of clients that the cookbook is for: each framework in an environment of its own, as its users have it.
 CLIENTS := $(VENV)/clients
+# Looks at templates for what is unsafe; its own environment, for it holds older releases of what others need.
+CHECKOV := $(VENV)/checkov
+AUDIT := $(VENV)/audit
 NEWEST := $(VENV)/newest
 UV := $(VENV)/uv/bin/uv
 # AsyncAPI's own schema of its documents; only npm has it, and where that is not, one test is passed over.
 ASYNCAPI := $(VENV)/asyncapi
-WITHOUT_CLOUD := tests/unit tests/contract tests/adapters --numprocesses 2
+WITHOUT_CLOUD := tests/unit tests/security tests/contract tests/adapters --numprocesses 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check unit clients newest schemas bench clean
+.PHONY: help demo up down test check unit clients newest checkov bom audit schemas bench clean
 
 help:  ## these lines
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -61,6 +64,15 @@ newest: $(UV)  ## the cookbook's programs, with the newest packages of today
 	@$(call npm,$(NEWEST)) install
 	BROKER_CLIENTS=newest $(BIN)/python -m pytest tests/unit/clients
 
+checkov: $(CHECKOV)/installed  ## checkov on all templates: nothing but the exceptions that we name
+	$(BIN)/python -m tests.contract.checkov $(CHECKOV)/bin/checkov
+
+bom: $(INSTALLED)  ## what the layers hold, as CycloneDX, to .local/bom.json
+	@mkdir -p .local; $(BIN)/python -m local.bill_of_materials > .local/bom.json
+
+audit: $(AUDIT)/installed  ## known faults of what the layers hold, by pip-audit; it asks PyPI
+	$(AUDIT)/bin/pip-audit --requirement functions/requirements.txt --requirement functions/broker/documents/requirements.txt
+
 schemas: $(INSTALLED)  ## write schemas/ anew from the models
 	$(BIN)/python -m broker.schemas schemas
 
@@ -77,6 +89,16 @@ $(SCHEMATHESIS)/installed: $(INSTALLED)
 	@test -x $(SCHEMATHESIS)/bin/python || $(BIN)/python -m venv $(SCHEMATHESIS)
 	$(SCHEMATHESIS)/bin/python -m pip install --quiet --disable-pip-version-check schemathesis==4.32.5
 	@touch $(SCHEMATHESIS)/installed
+
+$(CHECKOV)/installed: $(INSTALLED)
+	@test -x $(CHECKOV)/bin/python || $(BIN)/python -m venv $(CHECKOV)
+	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check checkov==3.3.30
+	@touch $(CHECKOV)/installed
+
+$(AUDIT)/installed: $(INSTALLED)
+	@test -x $(AUDIT)/bin/python || $(BIN)/python -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@touch $(AUDIT)/installed
 
 $(MCP)/installed: $(INSTALLED)
 	@test -x $(MCP)/bin/python || $(BIN)/python -m venv $(MCP)

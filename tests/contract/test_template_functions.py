@@ -127,7 +127,7 @@ def test_the_function_has_a_log_group_and_a_role_of_its_own(name: str, propertie
 
 
 def test_setting_is_the_only_way_to_the_environment() -> None:
-    allowed = {"adapters.py": {"TARGET"}, "clients.py": {"BROKER_FAULTS"}, "main.py": {"BROKER_STACK"}}
+    allowed = {"adapters.py": {"TARGET"}, "clients.py": {"BROKER_FAULTS"}, "running.py": {"BROKER_STACK"}}
     allowed["observability.py"] = {"_X_AMZN_TRACE_ID", "AWS_LAMBDA_FUNCTION_NAME", "STACK_NAME"}
     allowed["first_attempt.py"] = {"AWS_LAMBDA_FUNCTION_NAME"}
     allowed["sandbox.py"] = {"LD_LIBRARY_PATH"}  # where the runtime's own libraries lie

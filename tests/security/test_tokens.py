@@ -13,7 +13,7 @@ from broker.tenants.jwts import FAILED_PAUSE_MS, KEEP_MS, LONGEST_ISSUER, PAUSE_
 from cryptography.hazmat.primitives import serialization
 
 from tests.fakes.world import NOW
-from tests.security.token_case import ISSUER, JWKS, Desk, claims, ec_key, part, rsa_key, shown, token
+from tests.security.token_case import AUDIENCE, ISSUER, JWKS, Desk, claims, ec_key, part, rsa_key, shown, token
 
 
 def test_a_good_token_is_its_tenants() -> None:
@@ -72,6 +72,44 @@ def test_scopes_are_a_text_or_a_list(scope: Any, granted: set[str]) -> None:
 def test_an_issuer_may_be_one_tenants() -> None:
     desk = Desk(settings={"tenant": "own", "scope_claim": "scp", "audience": "other"})
     assert desk(token(aud=["other", "x"], scp=["s"])) == Identity("own", "someone", frozenset({"s"}))
+
+
+COGNITO = {"tenant": "acme", "audience": "client-1", "audience_claim": "client_id", "scope_prefix": "broker/"}
+"""As an issuer is registered whose access tokens name their client, and no audience."""
+
+
+def access_token(**changes: Any) -> str:
+    usual = {
+        "aud": ...,
+        "client_id": "client-1",
+        "token_use": "access",
+        "scope": "broker/jobs:read other/jobs:write openid",
+    }
+    return token(**(usual | changes))
+
+
+def test_an_access_token_is_of_its_client_and_scopes_are_those_of_the_broker() -> None:
+    assert Desk(settings=COGNITO)(access_token()) == Identity("acme", "someone", frozenset({"jobs:read"}))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"client_id": "client-2"}, "token_InvalidAudienceError"),
+        ({"client_id": "client-2", "aud": "client-1"}, "token_InvalidAudienceError"),
+        ({"client_id": ["client-1"]}, "token_InvalidAudienceError"),
+        ({"client_id": ...}, "token_MissingRequiredClaimError"),
+        ({"token_use": "id"}, "token_InvalidAudienceError"),
+        ({"token_use": ...}, "token_InvalidAudienceError"),
+        ({"exp": int(time.time()) - 60}, "token_ExpiredSignatureError"),
+    ],
+)
+def test_what_is_wrong_with_an_access_token(change: dict[str, Any], reason: str) -> None:
+    assert Desk(settings=COGNITO).refuses(access_token(**change)) == reason
+
+
+def test_an_access_token_is_none_where_an_audience_is_asked_for() -> None:
+    assert Desk().refuses(access_token(client_id=AUDIENCE)) == "token_MissingRequiredClaimError"
 
 
 def test_a_disabled_issuer_is_unknown() -> None:

@@ -71,7 +71,7 @@ def test_all_commands_have_the_common_options_and_those_that_change_something_a_
 
 READING = {
     *("list", "get", "wait", "show", "plan", "history", "import", "export", "estimate", "watch", "results", "content"),
-    *("trace", "outputs", "doctor", "completion", "verify", "explain", "tail", "deliveries"),
+    *("trace", "outputs", "doctor", "completion", "verify", "calls", "reconcile", "explain", "tail", "deliveries"),
 }
 """Last words of commands that change nothing; nor does `compat run`, which runs what its user says."""
 

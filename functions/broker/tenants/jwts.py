@@ -1,8 +1,8 @@
 """JWTs of registered OIDC issuers (table `registry`, pk `ISSUER#<iss>`, sk `ISSUER`).
 
 An issuer's item has `jwks_uri`, `audience`, `tenant` or `tenant_claim`, `scope_claim` and `status`, and perhaps
-`algorithms`, `longest_seconds`, and the claims of application, groups and roles. Loaded only when a JWT arrives: PyJWT
-and cryptography are heavy.
+`audience_claim`, `scope_prefix`, `algorithms`, `longest_seconds`, and the claims of application, groups and roles.
+Loaded only when a JWT arrives: PyJWT and cryptography are heavy.
 """
 
 import json
@@ -69,18 +69,24 @@ class Verifier:
         if not all(_is_time(claimed[name]) for name in ("exp", "nbf", "iat") if name in claimed):
             raise Unauthorized("malformed_times")
         key = self._key(claimed["iss"], issuer["jwks_uri"], header.get("kid"), algorithm, now)
+        by_client = issuer.get("audience_claim") == "client_id"
         try:
             claims = jwt.decode(
                 token,
                 key,
                 algorithms=[algorithm],
-                audience=issuer["audience"],
+                audience=None if by_client else issuer["audience"],
                 issuer=claimed["iss"],
                 leeway=LEEWAY_S,
-                options={"require": ["exp", "iss", "aud", "sub"]},
+                options={
+                    "require": ["exp", "iss", "client_id" if by_client else "aud", "sub"],
+                    "verify_aud": not by_client,
+                },
             )
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise Unauthorized(f"token_{type(error).__name__}") from None
+        if by_client and not _is_access_of(issuer["audience"], claims):
+            raise Unauthorized("token_InvalidAudienceError")
         if claims["exp"] - claims.get("iat", time.time()) > issuer.get("longest_seconds", LONGEST_S) + LEEWAY_S:
             raise Unauthorized("token_lives_too_long")
         return _identity(issuer, claims)
@@ -123,6 +129,11 @@ def _is_time(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**53
 
 
+def _is_access_of(client: str, claims: dict[str, Any]) -> bool:
+    """True for an access token of a client (Amazon Cognito developer guide, "Understanding the access token")."""
+    return claims["client_id"] == client and claims.get("token_use") == "access"
+
+
 def _identity(issuer: Item, claims: dict[str, Any]) -> Identity:
     tenant = issuer.get("tenant") or claims.get(issuer.get("tenant_claim", ""))
     if not isinstance(tenant, str) or not TENANT.fullmatch(tenant):
@@ -135,7 +146,9 @@ def _identity(issuer: Item, claims: dict[str, Any]) -> Identity:
     if not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
         raise Unauthorized("malformed_subject")
     until = int(claims["exp"] + LEEWAY_S) * 1000
-    return Identity(tenant, subject, frozenset(scopes), until=until, member=_member(issuer, claims))
+    prefix = issuer.get("scope_prefix", "")
+    ours = frozenset(each.removeprefix(prefix) for each in scopes if each.startswith(prefix))
+    return Identity(tenant, subject, ours, until=until, member=_member(issuer, claims))
 
 
 def _member(issuer: Item, claims: dict[str, Any]) -> Member:
