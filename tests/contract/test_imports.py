@@ -135,6 +135,7 @@ ARROWS: dict[str, set[str]] = {
             "registry",
             "rest",
             "reviews",
+            "routing",
             "tenants",
         ),
     },

@@ -267,3 +267,51 @@ def test_the_name_of_a_secret_that_is_about_to_be_deleted_can_be_used_again(sess
 def test_a_command_that_is_none(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert "Usage: broker" in capsys.readouterr().err
+
+
+def test_circuits_are_listed_and_closed(session: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = {"state": "open", "until": now_ms() + 60_000, "cooling": 30_000, "probe": "", "probe_until": 0}
+    tables(session).write(
+        Put("ledger", {"pk": "HEALTH", "sk": "large", **opened}),
+        Put("ledger", {"pk": "HEALTH", "sk": "small#acme", **opened}),
+    )
+    first, second = run(capsys, "circuits")
+    assert first.startswith("large  all tenants  open  until ") and second.startswith("small  acme  open  until ")
+    assert run(capsys, "circuits", "close", "large", "--dry-run")[0].startswith("nothing was done")
+    assert len(run(capsys, "circuits", "list")) == 2
+    assert run(capsys, "circuits", "close", "large") == ["the circuit of large is closed"]
+    assert run(capsys, "circuits", "close", "small", "--tenant", "acme") == ["the circuit of small for acme is closed"]
+    assert run(capsys, "circuits") == []
+    assert main(["circuits", "close", "large"]) == Exit.NOT_FOUND
+
+
+def test_tenants_are_listed(session: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"tenants": [{"id": "acme", "monthly_budget_usd": 5}, {"id": "free"}]}))
+    run(capsys, "apply", str(tmp_path))
+    acme, free = run(capsys, "tenants")
+    assert acme.startswith("acme  active  5.0 $ a month  version 1") and free.startswith("free  active")
+
+
+def test_a_dry_run_of_what_operators_change_writes_nothing(
+    session: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "a.json"
+    document.write_text(json.dumps({"tenants": [{"id": "acme"}], "prompts": [{"id": "p", "user": "x"}]}))
+    run(capsys, "apply", str(document))
+    (key,) = run(capsys, "key", "acme", "--principal", "ci")
+    named = run(capsys, "key", "list", "acme")[0].split()[0]
+    document.write_text(json.dumps({"tenants": [{"id": "acme", "monthly_budget_usd": 7}]}))
+    client, table = session.client("dynamodb"), stack_outputs(session, "my-broker")["RegistryTable"]
+    before = client.scan(TableName=table)["Items"]
+    for arguments in (
+        ["apply", str(document)],
+        ["label", "p", "production", "1"],
+        ["key", "acme", "--principal", "ci"],
+        ["key", "limit", "acme", named, "--limit", "requests_per_minute=1"],
+        ["key", "revoke", "acme", named],
+        ["secret", "providers/openai"],
+    ):
+        assert run(capsys, *arguments, "--dry-run"), arguments
+    assert client.scan(TableName=table)["Items"] == before
+    assert session.client("secretsmanager").list_secrets()["SecretList"] == []
+    assert identity(session, key).tenant == "acme"

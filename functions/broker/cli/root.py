@@ -25,6 +25,7 @@ GROUPS = {
     "reviews": "Look at jobs that guardrails hold, and decide on them.",
     "usage": "What jobs used and cost, calls on record, and providers' bills that are held against them.",
     "feedback": "What was said of guardrails' findings.",
+    "circuits": "Circuits that are open, and closing one by hand.",
     "audit": "Hold the audit trail against its chain, and list what was done.",
     "dlq": "Look at dead letters, and send them to work again.",
     "bulk": "Cancel, or run again, all jobs that a filter finds.",
