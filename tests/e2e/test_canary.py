@@ -21,8 +21,8 @@ MAIL = f"ann.{uuid.uuid4().hex[:12]}@lamps.example"
 HOOK = f"hook{uuid.uuid4().hex}"
 TEXT = f"Repeat: {WORD}. Write to {MAIL}."
 
-PAYLOADS = ("INPUT", "OUTPUT", "TURN", "CACHE", "ASKED", "SUMMARY", "REQUEST")
-"""Where the jobs table has prompts, answers and metadata: the beginnings of sort keys."""
+PAYLOADS = ("INPUT", "OUTPUT", "TURN", "CACHE", "SUMMARY", "REQUEST")
+"""Where the jobs table has prompts and answers: the beginnings of sort keys. Notes have metadata and addresses."""
 
 
 class Found(NamedTuple):
@@ -137,7 +137,9 @@ def histories(stack: Stack) -> Iterator[Found]:
 
 def test_tables_have_payloads_in_items_of_payloads_alone(stack: Stack, told: list[dict[str, Any]]) -> None:
     for each in tables(stack):
-        allowed = each.kind == "JobsTable" and each.place.startswith((*PAYLOADS, "DELIVERY#", "BATCH"))
+        allowed = each.kind == "JobsTable" and each.place.startswith(
+            (*PAYLOADS, "NOTE#ASKED", "NOTE#DELIVERY#", "BATCH")
+        )
         assert allowed, f"{each.kind}: {each.place}"
 
 
