@@ -17,6 +17,7 @@ ORDERS: dict[str, dict[str, Any]] = {
     "throttles-a-second": {"order": "!429=1"},
     "fails": {"order": "!500"},
     "fails-once": {"order": "!fail_first=1"},
+    "paced": {"order": "!rate=4"},
     "hangs": {"order": "!hang", "timeout_s": 1},
     "hangs-on": {"order": "!hang", "timeout_s": 15},
     "cuts": {"order": "!cut"},
