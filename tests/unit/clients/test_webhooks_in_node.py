@@ -38,7 +38,8 @@ def unwrapped(folder: Path, *posts: tuple[str, Posted], **changed: Any) -> list[
     """What the program prints of each."""
     sent = [{"secret": secret, "headers": post.headers, "body": post.body.decode()} | changed for secret, post in posts]
     (folder / "posts.json").write_text(json.dumps(sent))
-    printed, complaints, status = Site().run(node(folder, PROGRAM), folder)
+    command = node(folder, PROGRAM)
+    printed, complaints, status = Site().run(command, folder)
     assert status == 0, complaints[-3000:]
     return printed.splitlines()
 
