@@ -1,6 +1,7 @@
 """The operators' routes, as the OpenAPI document describes them."""
 
 from broker.contract.admin import AnyEntry, EntryList, EntryVersion, Experiment, PromptLabels, RegistryPlan
+from broker.contract.admin_jobs import JOB_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB
 from broker.contract.operation import Operation, parameter
 from broker.contract.reviews import FeedbackList, LabelledRows, Review, ReviewDetail, ReviewList
@@ -36,6 +37,7 @@ PAGE = (
 )
 
 ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
+    **JOB_OPERATIONS,
     ("GET", "/admin/registry/{kind}"): Operation(
         "List the entries of a kind", "admin", {200: EntryList}, parameters=(KIND,)
     ),

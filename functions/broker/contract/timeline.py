@@ -63,6 +63,13 @@ class Reviewed(Shown):
     stage: Stage
 
 
+class Read(Shown):
+    """An operator looked at what it was asked and answered."""
+
+    at: Time
+    event: Literal["job.read"]
+
+
 class AttemptEnded(Shown):
     """A call of a model ended."""
 
@@ -100,7 +107,7 @@ class Timeline(Shown):
     object: Literal["list"]
     data: list[
         Annotated[
-            Accepted | Started | Waiting | Held | Reviewed | AttemptEnded | DeliveryAttempted | Ended,
+            Accepted | Started | Waiting | Held | Reviewed | Read | AttemptEnded | DeliveryAttempted | Ended,
             Field(discriminator="event"),
         ]
     ]

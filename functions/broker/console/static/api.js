@@ -91,8 +91,8 @@ export const jobs = {
   events: (job, signal) => call("GET", of(`/jobs/${id(job)}/events`), { signal }),
   payload: (job) => call("GET", `/admin/jobs/${id(job)}/payload`),
   cancel: (job) => call("POST", of(`/jobs/${id(job)}/cancel`)),
-  redeliver: (job) => call("POST", of(`/jobs/${id(job)}/redeliver`)),
-  erase: (job) => call("DELETE", of(`/jobs/${id(job)}`)),
+  redeliver: (job) => call("POST", `/jobs/${id(job)}/redeliver`),
+  erase: (job) => call("DELETE", `/jobs/${id(job)}`),
   url: (job) => new URL(of(`/jobs/${id(job)}`).slice(1), BASE).href,
 };
 
