@@ -81,6 +81,16 @@ async function credential(method, url, body) {
   return {};
 }
 
+/** The lines of a file; null where it is so large that it lies elsewhere, where this page may not go. */
+async function lines(path, signal) {
+  const url = new URL(path.slice(1), BASE);
+  const reply = await fetch(url, { headers: await credential("GET", url, ""), redirect: "manual", signal, cache: "no-store" });
+  if (reply.type === "opaqueredirect") return null;
+  const text = await reply.text();
+  if (!reply.ok) throw new ApiError(reply.status, JSON.parse(text).error);
+  return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}
+
 const of = (path) => (who?.kind === "operator" ? `/admin${path}` : path);
 const id = encodeURIComponent;
 
@@ -100,7 +110,7 @@ export const batches = {
   list: (query, signal) => call("GET", "/batches", { query, signal }),
   get: (batch, signal) => call("GET", `/batches/${id(batch)}`, { signal }),
   ask: (batch, what) => call("POST", `/batches/${id(batch)}/${what}`),
-  results: (batch, query) => call("GET", `/batches/${id(batch)}/results`, { query }),
+  failed: (file, signal) => lines(`/files/${id(file)}/content`, signal),
 };
 
 export const models = { list: (signal) => call("GET", "/models", { signal }) };
