@@ -66,6 +66,7 @@ FREE = frozenset(
         "AWS::Logs::QueryDefinition",  # a query is paid for when somebody runs it
         "AWS::S3::BucketPolicy",
         "AWS::SNS::Subscription",
+        "AWS::SNS::TopicPolicy",
         "AWS::SNS::Topic",  # alarms that ring: 0.02 dollars for a thousand mails
         "AWS::SQS::QueuePolicy",
         "AWS::Serverless::LayerVersion",
@@ -79,7 +80,7 @@ NOT_BY_ITSELF = frozenset(
             for kind in ("Api", "Authorizer", "Integration", "Route", "RouteResponse", "Stage")
         ),
         *("AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"),
-        "AWS::CloudFormation::Stack",
+        *("AWS::CloudFormation::Stack", "AWS::Budgets::Budget"),
     }
 )
 """Of `Push`, and of what `docs/hardening.md` has, which are off: a stack as these bills have it has none of them. What

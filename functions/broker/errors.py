@@ -11,6 +11,7 @@
     │   ├── DeliveryBusy        an attempt at the webhook is under way
     │   ├── TooManyAtOnce       the tenant has as many of these under way as it may have
     │   ├── Forbidden           the caller lacks the scope, or the tenant may not use the model
+    │   │   └── PermissionDenied  a permission that the operators registered keeps the caller from it
     │   └── BudgetExceeded      the tenant's budget, or the job's own limit, does not cover the worst case
     ├── RateLimited             the tenant, or its API key, has had what it may have in a window of time
     ├── Rejected                this provider does not take this request; another may
@@ -184,6 +185,10 @@ class Forbidden(InvalidRequest):
 
     type = "forbidden"
     status = 403
+
+
+class PermissionDenied(Forbidden):
+    """A registered permission keeps the caller from it; beside is which, and how to ask."""
 
 
 class BudgetExceeded(InvalidRequest):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from broker.delivery.sending import Sent
     from broker.jobs.head import Head
     from broker.jobs.sweeping import Swept
+    from broker.permissions.refusing import Denial
     from broker.push.connection import Connection
     from broker.steps.context import Run
 
@@ -36,6 +37,14 @@ FAIR_MS = 60_000
 def enqueue_failed(head: "Head", error: Exception) -> None:
     """A job was accepted, and its message could not be sent."""
     warn("enqueue failed; the sweep will send it", job_id=head.id, tenant=head.tenant, error=type(error).__name__)
+
+
+def permission_denied(denial: "Denial") -> None:
+    """A registered permission kept somebody from something: at the door, or a job once it ran."""
+    who, member = denial.who, denial.who.member
+    whose = {"principal": who.principal, "key": who.key, "application": member.application}
+    job = {"job_id": denial.job_id} if denial.job_id else {}
+    warn("permission denied", tenant=who.tenant, **whose, door=who.door, rule=denial.rule, param=denial.param, **job)
 
 
 def batch_unstarted(batch: "Batch", error: Exception) -> None:

@@ -6,7 +6,9 @@ Neither has its text.
 from collections.abc import Callable
 from dataclasses import replace
 
-from broker.errors import BrokerError
+from broker.audit.notes import is_on
+from broker.audit.record import AUDIT_READ, PAYLOAD_READ, REVIEW_READ
+from broker.errors import BrokerError, Unavailable
 from broker.observability import place_of, warn
 from broker.rest.http import Reply, Request, error_reply
 
@@ -15,6 +17,29 @@ def answered(request: Request, door: Callable[[Request], Reply]) -> Reply:
     """The door's reply, or that of the error."""
     reply = _answered(request, door)
     return replace(reply, headers=reply.headers | request.told) if request.told else reply
+
+
+WITHHELD = {PAYLOAD_READ, REVIEW_READ, AUDIT_READ}
+"""Reads that are on record or do not happen. What else was noted is done, and its reply goes out."""
+
+
+def on_record(request: Request, reply: Reply) -> Reply:
+    """Send the call's notes to the audit trail, where there is one; gives the reply, which may be that this failed.
+
+    A job whose answer is withheld is there: its call is not to be repeated, for that might make another.
+    """
+    if not is_on():
+        return reply
+    from broker.bootstrap.auditing import send_notes
+
+    if not {each["kind"] for each in send_notes()} & WITHHELD or reply.status >= 400:
+        return reply
+    what = f"; ask for the answer of {reply.job_id} later" if reply.job_id and request.method == "POST" else ""
+    error = Unavailable(f"The audit trail cannot be told now{what}.", code="audit_unavailable", retry_after=5)
+    told = error_reply(error, request.request_id)
+    if request.method == "POST":
+        told = replace(told, headers=told.headers | {"x-should-retry": "false"}, job_id=reply.job_id)
+    return told
 
 
 def _answered(request: Request, door: Callable[[Request], Reply]) -> Reply:

@@ -4,11 +4,12 @@ from typing import Any
 
 from broker.bootstrap import doors
 from broker.observability import invocation, log, say
+from broker.rest.audited import note_key
 from broker.rest.http import REST, Request
 from broker.rest.representing import represented
 from broker.rest.spoken import in_dialect
 
-from handlers.answering import answered
+from handlers.answering import answered, on_record
 
 ACCEPTING = (
     *("POST /jobs", "POST /prompts/{id}/run"),
@@ -34,7 +35,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         from broker.rest.elsewhere import path_of, placed
 
         path, request = path_of(request), placed(request, ROUTES)
-    reply = in_dialect(request.resource, request.headers, answered(request, lambda asked: doors.api()(asked)), path)
+    note_key(request, event["requestContext"].get("identity", {}).get("sourceIp") or "")
+    answer = on_record(request, answered(request, lambda asked: doors.api()(asked)))
+    reply = in_dialect(request.resource, request.headers, answer, path)
     route = f"{request.method} {request.resource}"
     facts = {"tenant": request.tenant, "route": route, "status": reply.status}
     if route in ACCEPTING and reply.job_id:

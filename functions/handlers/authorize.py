@@ -40,6 +40,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "scopes": " ".join(sorted(identity.scopes)),
             **({"key": identity.key} if identity.key else {}),
             **({"limits": json.dumps(identity.limits)} if identity.limits else {}),
+            **({"member": json.dumps(member)} if (member := identity.member.kept()) else {}),
             **(_of_connection(identity) if _is_handshake(event) else {}),
         },
     }

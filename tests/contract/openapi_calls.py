@@ -252,6 +252,8 @@ def admin_calls() -> list[Any]:
         ("POST", "/admin/apply", 200, None, {"body": document}),
         ("POST", "/admin/apply", 400, None, {"body": "[]"}),
         ("POST", "/admin/apply", 409, "changed meanwhile", {"body": document}),
+        ("POST", "/admin/can", 200, None, {"body": '{"who": {"tenant": "acme"}}'}),
+        ("POST", "/admin/can", 400, None, {"body": '{"who": {"tenant": "acme", "key": "none"}}'}),
         ("GET", labels, 200, None, {"path": prompt}),
         ("GET", labels, 200, "labelled", {"path": prompt}),
         ("GET", labels, 404, None, {"path": nobody}),
@@ -265,6 +267,10 @@ def admin_calls() -> list[Any]:
         ("GET", experiments, 404, None, {"path": nobody}),
         *job_calls(),
         *review_calls(),
+        ("GET", "/admin/audit", 200, None, {}),
+        ("GET", "/admin/audit", 200, None, {"query": {"kind": "payload.read", "tenant": "acme", "limit": "1"}}),
+        ("GET", "/admin/audit", 400, None, {"query": {"from": "yesterday"}}),
+        ("GET", "/admin/audit", 400, None, {"query": {"cursor": "x"}}),
     ]
 
 

@@ -25,6 +25,7 @@ from broker.jobs.store import NEWS, Jobs, note_item
 from broker.jobs.transitions import Fence, Outcome, claim, finish
 from broker.registry.document import parse_registry
 from broker.storage import Item
+from broker.tenants.registry import Sender
 from moto.events.models import EventPattern
 
 from bench.template import readers
@@ -125,7 +126,7 @@ def test_the_example_of_a_request_becomes_a_job_of_its_source() -> None:
     (source,) = parse_registry(read(ROOT / "examples" / "registry")).sources
     assert (source.account, source.source) == (event_shown["account"], entry["Source"]), "the registered one is another"
     rejected = FakeRejections()
-    take = EventConsumer(World().accept, lambda account, source: "acme", rejected, lambda kind, detail: None)
+    take = EventConsumer(World().accept, lambda account, source: Sender("acme"), rejected, lambda kind, detail: None)
     accepted = take(json.dumps(event), NOW)
     assert accepted is not None, rejected.kept
     assert accepted.head.correlation_id == event["id"]
@@ -151,7 +152,8 @@ def shape(value: Any) -> Any:
 
 def test_what_reaches_the_intake_becomes_a_job() -> None:
     world = World()
-    take = EventConsumer(world.accept, lambda account, source: "acme", FakeRejections(), lambda kind, detail: None)
+    sender = Sender("acme")
+    take = EventConsumer(world.accept, lambda *_: sender, FakeRejections(), lambda kind, detail: None)
     event = requested("shop.orders", ASK)
     first, again = take(json.dumps(event), NOW), take(json.dumps(event), NOW)
     assert first is not None and again is not None

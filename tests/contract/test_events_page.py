@@ -14,6 +14,7 @@ from broker.clock import iso
 from broker.delivery.events import event_of
 from broker.jobs.event_consumer import KNOWN_MS, EventConsumer
 from broker.jobs.head import Status
+from broker.tenants.registry import Sender
 from cfnlint.api import ManualArgs, lint
 from moto import mock_aws
 
@@ -52,7 +53,7 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def taken(body: str) -> Any:
     world, rejected = World(), FakeRejections()
-    take = EventConsumer(world.accept, lambda account, source: "acme", rejected, lambda kind, detail: None)
+    take = EventConsumer(world.accept, lambda account, source: Sender("acme"), rejected, lambda kind, detail: None)
     accepted = take(body, NOW)
     assert accepted is not None and not isinstance(accepted, str), rejected.kept
     return accepted.head
@@ -125,7 +126,7 @@ def test_the_days_of_the_page_are_those_of_the_code() -> None:
     assert KNOWN_MS == 14 * 86_400_000
     assert "for 14 days, however it comes" in PAGE
     rejected = FakeRejections()
-    take = EventConsumer(World().accept, lambda *_: "acme", rejected, lambda kind, detail: None)
+    take = EventConsumer(World().accept, lambda *_: Sender("acme"), rejected, lambda kind, detail: None)
     old = {"id": "e", "account": "1", "source": "s", "detail": {}, "replay-name": "r", "time": iso(NOW - KNOWN_MS)}
     assert take(json.dumps(old), NOW) is None
     assert rejected.kept[0][1].startswith("replayed_too_late: ") and "`replayed_too_late`" in PAGE

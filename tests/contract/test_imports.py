@@ -26,6 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "consequences": {"errors"},
     "encodings": set(),
     "storage": set(),
+    "audit": {"clock", "errors", "storage"},
     "token_estimates": set(),
     "packed_numbers": set(),
     "observability": {"clock"},
@@ -34,9 +35,11 @@ ARROWS: dict[str, set[str]] = {
     "json_schema": {"errors"},
     # types of what is measured
     "metrics": {
-        *("batches", "bulk", "cache", "consequences", "delivery", "errors", "jobs", "observability", "push", "steps"),
+        *("batches", "bulk", "cache", "consequences", "delivery", "errors", "jobs", "observability", "permissions"),
+        *("push", "steps"),
     },
     # rooms
+    "permissions": {"errors"},
     "guardrails": {"json_schema"},
     "context": {"clock", "errors", "guardrails", "jobs", "json_text", "storage", "token_estimates"},
     "prompts": {"errors", "guardrails", "json_schema", "storage"},
@@ -46,15 +49,15 @@ ARROWS: dict[str, set[str]] = {
         "token_estimates",
     },
     "routing": {
-        *("cached_input", "clock", "consequences", "errors", "prompt_marks", "storage", "token_estimates"),
+        *("cached_input", "clock", "consequences", "errors", "permissions", "prompt_marks", "storage"),
+        "token_estimates",
     },
     "cache": {"errors", "jobs", "prompt_marks", "routing", "storage"},
-    "tenants": {"clock", "errors", "guardrails", "storage"},
+    "tenants": {"clock", "errors", "guardrails", "permissions", "storage"},
     "jobs": {
         "consequences",
         *("clock", "envelope", "errors", "guardrails", "json_schema", "json_text", "side_by_side", "storage"),
-        "prompt_marks",
-        "tenants",
+        *("permissions", "prompt_marks", "tenants"),
     },
     "reviews": {"clock", "errors", "guardrails", "jobs", "json_text", "storage"},
     "files": {"clock", "errors", "jobs", "storage", "tenants"},
@@ -62,26 +65,27 @@ ARROWS: dict[str, set[str]] = {
     "steps": {
         "context",
         *("cached_input", "clock", "consequences", "errors", "json_schema", "prompt_marks", "storage"),
-        "token_estimates",
+        *("permissions", "token_estimates"),
         *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
-    "bulk": {"batches", "bounds", "clock", "errors", "jobs", "storage", "tenants"},
+    "bulk": {"batches", "bounds", "clock", "errors", "jobs", "permissions", "storage", "tenants"},
     "doors": {"errors", "json_text", "prompt_marks"},
     "endpoints": {"batches", "clock", "delivery", "doors", "envelope", "errors", "jobs", "storage"},
     "push": {"batches", "clock", "delivery", "errors", "jobs", "json_text", "side_by_side", "storage"},
     "rest": {
+        "audit",
         *("batches", "bulk", "clock", "context", "delivery", "doors", "endpoints", "errors", "files", "guardrails"),
-        *("jobs", "json_text", "prompts", "registry", "reviews", "routing", "storage", "tenants"),
+        *("jobs", "json_text", "permissions", "prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "console": {"errors", "rest"},
     "registry": {
         *("batches", "clock", "documents", "errors", "guardrails", "jobs", "json_schema", "json_text"),
-        *("postprocessing", "prompts", "providers", "routing", "storage", "tenants"),
+        *("permissions", "postprocessing", "prompts", "providers", "routing", "storage", "tenants"),
     },
     "documents": {"encodings", "json_schema", "postprocessing", "token_estimates"},
     "batches": {
         *("bounds", "clock", "documents", "doors", "encodings"),
-        *("envelope", "errors", "jobs", "json_text", "storage", "tenants"),
+        *("envelope", "errors", "jobs", "json_text", "permissions", "storage", "tenants"),
     },
     "inbox": {
         "batches",
@@ -92,26 +96,31 @@ ARROWS: dict[str, set[str]] = {
         "errors",
         "jobs",
         "json_text",
+        "permissions",
         "storage",
         "tenants",
     },
     # adapters
     "cloud": {
+        "audit",
         *("batches", "clock", "context", "delivery", "documents", "envelope", "errors", "files", "jobs"),
         *("json_text", "observability", "packed_numbers", "providers", "push", "storage"),
     },
     # what puts it together
     "bootstrap": {
+        *("audit", "observability"),
         *("clock", "errors", "metrics", "push", "side_by_side"),
         *("batches", "bulk", "cache", "cloud", "delivery", "documents", "endpoints", "files", "inbox"),
-        *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
+        *("jobs", "permissions", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
+        "audit",
         *("bootstrap", "bounds", "clock", "consequences", "errors", "metrics", "observability", "side_by_side"),
         *("cloud", "console", "jobs", "push", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them
     "cli": {
+        "audit",
         *("clock", "errors", "storage"),
         *(
             "batches",
@@ -131,6 +140,7 @@ ARROWS: dict[str, set[str]] = {
         ),
     },
     "contract": {
+        "audit",
         "bulk",
         "batches",
         "clock",

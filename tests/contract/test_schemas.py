@@ -19,6 +19,7 @@ from broker.jobs.reading import timeline
 from broker.jobs.request import parse_request
 from broker.rest.http import error_reply
 from broker.schemas import MODELS, documents, text
+from broker.tenants.registry import Sender
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
@@ -137,7 +138,7 @@ def test_a_rejection_of_an_unknown_source_is_as_published() -> None:
 
 
 def check_rejection(body: str, error: BrokerError) -> None:
-    def tenant_of(account: str, source: str) -> str:
+    def tenant_of(account: str, source: str) -> Sender:
         raise error
 
     sent: list[tuple[str, dict[str, Any]]] = []

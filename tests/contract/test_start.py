@@ -60,6 +60,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "settle_job": ("settle_job", set()),
     "take_file": ("split", S3),
     "sweep": ("sweep", set()),
+    "audit": ("append", S3),
 }
 """The use case behind each door, and what building it may load."""
 
@@ -86,11 +87,12 @@ def loaded(door: str, builder: str = "") -> frozenset[str]:
     code = f"import sys, handlers.{door}\n"
     if builder:
         code += (
-            "from broker.bootstrap import batch_results, batching, doors, inbox, pushing, running, sweeping\n"
-            "rooms = doors, inbox, running, sweeping, batching, batch_results, pushing\n"
+            "from broker.bootstrap import auditing, batch_results, batching, doors, inbox, pushing, running, sweeping\n"
+            "rooms = auditing, doors, inbox, running, sweeping, batching, batch_results, pushing\n"
             f"next(getattr(room, {builder!r}) for room in rooms if hasattr(room, {builder!r}))()\n"
         )
     names = set(template()["Globals"]["Function"]["Environment"]["Variables"]) | {
+        "AUDIT_BUCKET",
         "BASE_URL",
         "BATCH_WORKFLOW",
         "CONSOLE_REGION",
@@ -119,7 +121,7 @@ def test_each_function_is_looked_at() -> None:
     text = {door: (ROOT / "functions" / "handlers" / f"{door}.py").read_text() for door in DOORS}
     for door, (builder, _) in AT_FIRST_USE.items():
         assert re.search(
-            rf"\b(batch_results|batching|doors|inbox|pushing|running|sweeping)\.{builder}\(", text[door]
+            rf"\b(auditing|batch_results|batching|doors|inbox|pushing|running|sweeping)\.{builder}\(", text[door]
         ), f"handlers/{door}.py does not use {builder}"
 
 

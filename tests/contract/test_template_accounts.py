@@ -107,7 +107,7 @@ def test_services_are_named_as_in_every_partition() -> None:
     named = principals(template()["Resources"])
     assert {"Fn::Sub": "logs.${AWS::Region}.${AWS::URLSuffix}"} in named
     plain = {each for each in named if isinstance(each, str)}
-    everywhere = {"apigateway", "bedrock", "cloudwatch", "events", "lambda", "states"}
+    everywhere = {"apigateway", "bedrock", "cloudtrail", "cloudwatch", "events", "lambda", "logging.s3", "states"}
     assert plain == {f"{each}.amazonaws.com" for each in everywhere}
     assert len(named) == sum(isinstance(each, str) for each in named) + 1
 

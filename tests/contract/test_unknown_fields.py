@@ -9,6 +9,7 @@ from broker.contract.openapi import EXAMPLES
 from broker.doors import chat_completions as completions
 from broker.errors import BrokerError, InvalidRequest
 from broker.jobs.event_consumer import EventConsumer
+from broker.tenants.registry import Sender
 
 from tests.contract.openapi_files import form
 from tests.contract.world import NOW, World
@@ -126,7 +127,7 @@ def test_an_event_is_rejected_by_the_same_rule(body: Any) -> None:
     rejections = FakeRejections()
     told: list[dict[str, Any]] = []
     world = World()
-    take = EventConsumer(world.accept, lambda *_: "acme", rejections, lambda kind, detail: told.append(detail))
+    take = EventConsumer(world.accept, lambda *_: Sender("acme"), rejections, lambda kind, detail: told.append(detail))
     event = {"id": "e-1", "source": "shop", "account": "123456789012", "detail": body}
     assert take(json.dumps(event), NOW) is None
     assert UNKNOWN in str(told[0]["data"]["error"]["param"])

@@ -6,6 +6,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from broker.audit.appending import Append
+from broker.audit.reading import Trail
+from broker.audit.record import record as audit_record
 from broker.cache.answers import NOTE, Answers, Given, Hit
 from broker.clock import now_ms
 from broker.delivery.delivering import Deliver
@@ -54,6 +57,7 @@ from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 from broker.tenants.usage import Usage
 
+from tests.fakes.audit import FakeBlocks
 from tests.fakes.batch_door import BatchWorld
 from tests.fakes.bus import FakeBus
 from tests.fakes.conversations import FakeTurns
@@ -110,6 +114,11 @@ class World:
         self.jobs = Jobs(self.database, (ledger.bookings, usage.countings, experiments.endings, record.closings))
         self.payloads = FakePayloads()
         self.bucket = FakeFileBucket()
+        self.audit = FakeBlocks()
+        read = audit_record(
+            "payload.read", "r-0.0", NOW, tenant="acme", by="ann", subject="job_1", route="GET /jobs/{id}"
+        )
+        Append(self.database, self.audit, "acme", lambda number: None)([read], NOW)
         self.models, tenants = Models(self.database), Tenants(self.database)
         self.texts = FakeTexts()
         self.registry = Registry(self.database, self.texts)
@@ -173,7 +182,8 @@ class World:
         """One call of the API, as `acme` with all scopes; of the operators' routes, signed by `me`."""
         facts: dict[str, Any] = {"path": {}, "query": {}, "headers": {}, "body": None, "tenant": "acme"} | more
         scopes = facts.pop("scopes", frozenset("*"))
-        operators = Admin(self.database, self.registry, reviews_of(self, FakeQueue()))
+        trail = Trail(self.database, self.audit)
+        operators = Admin(self.database, self.registry, reviews_of(self, FakeQueue()), trail=lambda: trail)
         door = operators if (method, resource) in ADMIN_ROUTES else self.api
         return door(
             Request(method, resource, principal="me", scopes=scopes, request_id="r-1", base_url=BASE_URL, **facts)

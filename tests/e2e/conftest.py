@@ -19,7 +19,7 @@ from tests.unit.provider_server import ProviderServer
 TESTS = ROOT / ".local" / "tests"
 """Where the artefacts are, which all workers deploy."""
 
-PARAMETERS = ("ProgressEvents=on", "Dashboard=on", "InvokeModelMemory=256", "Push=on")
+PARAMETERS = ("ProgressEvents=on", "Dashboard=on", "InvokeModelMemory=256", "Push=on", "Audit=on")
 """With the memory that docs/operations.md advises where engines are shown pictures."""
 
 FOLDER = TESTS / os.environ.get("PYTEST_XDIST_WORKER", "")

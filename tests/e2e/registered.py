@@ -28,6 +28,7 @@ ORDERS: dict[str, dict[str, Any]] = {
     "small-window": {"order": "", "context_window": 50_000},
     "slow": {"order": "!latency=4"},
     "echoes": {"order": "!echo"},
+    "creative": {"order": "", "tags": ["costly"]},
     "unhurried": {"order": ""},
     "unhurried-too": {"order": ""},
     "crashing": {"order": "", "name": "crashing"},
@@ -261,6 +262,24 @@ OF_SHAKY: dict[str, dict[str, Any]] = {
 GUARDED_WORD = "albatross"
 """What Bedrock's own guardrail stops."""
 
+APPLICATIONS: list[dict[str, Any]] = [
+    {"id": "campaigns", "tenant": "studio", "groups": ["marketing"]},
+    {"id": "crm", "tenant": "studio", "groups": ["sales"]},
+    {"id": "closed", "tenant": "studio", "groups": ["marketing"], "enabled": False},
+    {"id": "campaigns", "tenant": "hostile", "groups": ["marketing"]},
+]
+"""Of two tenants; the second one calls its groups as the first one does."""
+
+PERMISSIONS: list[dict[str, Any]] = [
+    {
+        "id": "creative",
+        "models": ["creative"],
+        "allow_only": {"tenants": ["studio"], "groups": ["marketing"]},
+        "ask": "Ask the studio.",
+    },
+    {"id": "no-agents", "doors": ["mcp"], "within": {"tenants": ["studio"]}, "deny": {"applications": ["crm"]}},
+]
+
 ISSUER = "https://issuer.example"
 AUDIENCE = "broker"
 
@@ -328,7 +347,11 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             {"id": "tokens", "models": ["answers"]},
             {"id": "alike", "cache_embedding_model": "answers"},
             {"id": "alike-by-titan", "cache_embedding_model": "aws-titan"},
+            *({"id": tenant} for tenant in ("studio", "hostile")),
         ],
+        "aliases": [{"id": "muses", "models": ["creative", "answers"]}],
+        "applications": APPLICATIONS,
+        "permissions": PERMISSIONS,
         "guardrails": POLICIES
         + [{"id": name, "rules": rules, "shadow": "shadow" in name} for name, rules in JUDGED.items()],
         "routes": ROUTES,
@@ -339,8 +362,12 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             {"account": "000000000000", "source": "tests.judged", "tenant": "judged"},
             {"account": "000000000000", "source": "tests.reviewed", "tenant": "reviewed"},
             {"account": "000000000000", "source": "tests.fenced", "tenant": "fenced"},
+            {"account": "000000000000", "source": "tests.crm", "tenant": "studio", "application": "crm"},
         ],
-        "issuers": [{"issuer": ISSUER, "jwks_uri": jwks_url, "audience": AUDIENCE, "tenant_claim": "org"}],
+        "issuers": [
+            {"issuer": ISSUER, "jwks_uri": jwks_url, "audience": AUDIENCE, "tenant_claim": "org"}
+            | {f"{kind}_claim": kind for kind in ("application", "groups", "roles")},
+        ],
     }
 
 

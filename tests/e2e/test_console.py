@@ -223,7 +223,7 @@ def test_an_operator_sees_all_tenants_jobs_and_a_payload_only_on_record(shown: C
 
 @pytest.mark.parametrize("token", ["", "a/session+token=="])
 def test_calls_are_signed_as_aws_does_it(shown: Console, token: str) -> None:
-    """botocore's signature of the same call, at the same second."""
+    """Botocore's signature of the same call, at the same second."""
     shown.open()
     credentials = {"accessKeyId": "AKIDEXAMPLE", "secretAccessKey": "wJalrXUtnFEMI/K7MDENG", "sessionToken": token}
     url = f"{shown.stack.base_url}/admin/jobs/a%20b?tag=order%3D17&limit=20&cursor=e%2B%2F"

@@ -18,6 +18,7 @@ from broker.delivery.delivering import Deliver
 from broker.delivery.sending import Sent
 from broker.errors import NotFound
 from broker.files.keeping import Files
+from broker.jobs.accepting import Caller
 from broker.rest.batches import BatchDoor
 from broker.rest.bulk import BulkDoor
 from broker.steps.estimating import EstimateJob
@@ -86,7 +87,7 @@ class BatchWorld:
     def __post_init__(self) -> None:
         self.finds = FakeFinds(self.rows)
 
-    def check_names(self, request: BatchRequest, tenant: Tenant, now: int) -> None:
+    def check_names(self, request: BatchRequest, caller: Caller, tenant: Tenant, now: int) -> None:
         """As `bootstrap.batch_door` does, of prompts alone."""
         if request.prompt:
             self.world.prompts().check(request.prompt.model_dump(exclude_none=True), now)

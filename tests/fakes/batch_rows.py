@@ -11,13 +11,13 @@ from broker.batches.flow.steering import Expire, GiveUp, Run
 from broker.batches.rows.duplicates import Duplicates
 from broker.batches.rows.planning import EVERY, Most, Plan
 from broker.batches.rows.releasing import Release
-from broker.batches.rows.running import RunRows
+from broker.batches.rows.running import RunRows, asks_for
 from broker.batches.rows.tending import Tend
 from broker.batches.rows.tries import LINE_S
 from broker.batches.shard import Shard, place_of_row
 from broker.batches.store import Batches
 from broker.errors import NotFound
-from broker.jobs.accepting import with_policies
+from broker.jobs.accepting import as_asked
 from broker.jobs.head import Head
 from broker.jobs.request import JobRequest, stored_form
 from broker.tenants.registry import Tenants
@@ -122,7 +122,7 @@ class Rows:
 
     def worst(self, request: JobRequest, batch: Batch, now: int, known: Mapping[str, Any]) -> int:
         """What a row may cost."""
-        asked = with_policies({**stored_form(request), **known}, batch.asked.get("policies", ()))
+        asked = as_asked(stored_form(request), asks_for(batch, known))
         return self.world.preparing().quote(batch.tenant, asked, now)[1]
 
     def tend_all(self) -> int:

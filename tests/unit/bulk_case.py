@@ -9,7 +9,7 @@ from broker.bulk.finding import Find
 from broker.bulk.record import Bulk, Bulks
 from broker.bulk.request import parse_bulk
 from broker.bulk.working import WorkOnBulk
-from broker.jobs.accepting import Accept, Caller, with_policies
+from broker.jobs.accepting import Accept, Caller, as_asked
 from broker.jobs.head import Head, Status
 from broker.jobs.request import JobRequest, stored_form
 from broker.jobs.transitions import Outcome, claim, finish
@@ -44,8 +44,7 @@ class BulkWorld:
         world = self.world
 
         def worst(request: JobRequest, caller: Caller, now: int) -> int:
-            asked = with_policies({**stored_form(request), **caller.prepared}, caller.policies)
-            return world.preparing().quote(caller.tenant, asked, now)[1]
+            return world.preparing().quote(caller.tenant, as_asked(stored_form(request), caller), now)[1]
 
         return WorkOnBulk(
             *(self.bulks, Find(world.jobs, Batches(world.database)), world.jobs, world.payloads),

@@ -9,6 +9,7 @@ from broker.jobs.event_consumer import EventConsumer
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.rest.http import Reply, error_reply
+from broker.tenants.registry import Sender
 
 from tests.fakes.world import NOW
 from tests.unit.doors.case import a_door
@@ -89,7 +90,7 @@ def test_sources_of_events_are_believed() -> None:
         def send(self, body: str, reason: str) -> None:
             told.append(reason)
 
-    consumer = EventConsumer(world.accepting(), lambda *_: "acme", Rejections(), lambda kind, detail: None)
+    consumer = EventConsumer(world.accepting(), lambda *_: Sender("acme"), Rejections(), lambda kind, detail: None)
     for number in range(2):
         detail = json.dumps(JOB | {"end_user": "ann"})
         consumer(f'{{"id": "e-{number}", "account": "1", "source": "shop", "detail": {detail}}}', NOW)

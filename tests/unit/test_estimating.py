@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from broker.errors import BrokerError, BudgetExceeded, InvalidRequest
+from broker.jobs.accepting import Caller
 from broker.jobs.request import parse_request
 from broker.rest.http import error_reply
 from broker.routing.circuits import State
@@ -34,7 +35,7 @@ def world() -> World:
 
 def estimate(world: World, body: dict[str, Any], tenant: str = "acme", health: FakeCircuits | None = None) -> Any:
     made = EstimateJob(world.preparing(), health or FakeCircuits(), world.check_webhook)
-    return made(parse_request(body), tenant, NOW)
+    return made(parse_request(body), Caller(tenant, "ci", "rest", "r-1"), NOW)
 
 
 def test_tells_candidates_costs_and_reasons(world: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 from broker.errors import InvalidRequest, KeyInFlight, Unavailable
 from broker.jobs.accepting import Acceptance
 from broker.jobs.event_consumer import EventConsumer, refuse_document
+from broker.permissions.who import Member
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.tenants.registry import Tenants
@@ -50,7 +51,7 @@ class Door:
         ports = self.world.accepting(), of_event, self.rejections, self.bus.put_one
         return EventConsumer(*ports, self.take_document)(body, now)
 
-    def take_document(self, detail: Any, tenant: str, event_id: str, principal: str) -> None:
+    def take_document(self, detail: Any, tenant: str, event_id: str, principal: str, member: Member) -> None:
         """Take a document; one that names no recipe is at fault."""
         if "recipe" not in detail["document"]:
             raise InvalidRequest("document.recipe: it is needed", code="invalid_field", param="document.recipe")

@@ -15,6 +15,7 @@ from broker.errors import InvalidRequest
 from broker.inbox.asking import AskForDocument
 from broker.inbox.recipes import RECIPE
 from broker.inbox.splitting import Taken
+from broker.permissions.who import NOBODY
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.tenants.registry import Tenants
@@ -186,7 +187,7 @@ class Objects:
 
 
 def ask(files: Files, detail: Any, event_id: str = "e-1", tenant: str = "acme") -> None:
-    AskForDocument(Objects(), files.collects, "inbox")(detail, tenant, event_id, "event:acme.app")
+    AskForDocument(Objects(), files.collects, "inbox")(detail, tenant, event_id, "event:acme.app", NOBODY)
 
 
 def test_an_event_may_ask_for_a_document_wherever_it_lies_below_the_tenant(files: Files) -> None:

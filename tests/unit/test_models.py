@@ -89,7 +89,7 @@ def test_a_source_belongs_to_one_account() -> None:
     world = World()
     world.register({"pk": "SOURCE#1#shop", "sk": "SOURCE", "tenant": "acme"})
     tenants = Tenants(world.database)
-    assert tenants.of_event("1", "shop") == "acme"
+    assert tenants.of_event("1", "shop").tenant == "acme"
     for account, source in (("2", "shop"), ("1", "shop2")):
         with pytest.raises(Forbidden):
             tenants.of_event(account, source)

@@ -6,6 +6,7 @@ import pytest
 from broker.errors import TooManyAtOnce
 from broker.jobs.ending import cancel_job
 from broker.jobs.event_consumer import EventConsumer
+from broker.tenants.registry import Sender
 
 from tests.fakes.world import NOW, World
 from tests.unit.limits_case import CHAT, Limited
@@ -84,7 +85,7 @@ def test_an_event_without_a_place_is_rejected_by_name() -> None:
             assert reason.startswith("too_many_queued_jobs")
 
     consumer = EventConsumer(
-        world.accepting(), lambda *_: "acme", Rejections(), lambda kind, detail: told.append(detail)
+        world.accepting(), lambda *_: Sender("acme"), Rejections(), lambda kind, detail: told.append(detail)
     )
     event = '{"id": "e-1", "account": "123456789012", "source": "shop", "detail": {"input": {"text": "Hello"}}}'
     assert consumer(event, NOW) is None

@@ -123,7 +123,7 @@ def test_the_key_of_a_tenants_hashes_lies_where_guardrails_may_read_it() -> None
 
 
 def test_a_source_is_a_tenants_until_it_is_disabled() -> None:
-    assert Tenants(registered(FILE)).of_event("123456789012", "shop.orders") == "acme"
+    assert Tenants(registered(FILE)).of_event("123456789012", "shop.orders").tenant == "acme"
     disabled = registered(FILE, {"sources": [SOURCE | {"enabled": False}]})
     with pytest.raises(Forbidden):
         Tenants(disabled).of_event("123456789012", "shop.orders")

@@ -287,6 +287,9 @@ KEPT_OF_ERASED = ("endpoint", "dedupe", "max_cost", "completion_window_s", "retr
 BY_KEY = "by_key"
 """In `Batch.asked`, the id of the API key of who asked, where it was one: what goes by keys goes by it for each row."""
 
+BY_MEMBER = "by_member"
+"""In `Batch.asked`: as what they asked (`permissions.who.Member.kept`), where that is anything."""
+
 MESSAGES = "message_requests"
 """In `Batch.asked` of a batch that came by the route of Anthropic's batches (`doors.message_batches`): how many it has.
 Its results are lines of that form, in one file."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from broker.routing.breakers import Breakers
     from broker.routing.catalog import Models
     from broker.steps.context import Run
+    from broker.tenants.applications import Applications
     from broker.tenants.policies import Policies
     from broker.tenants.registry import Tenants
 
@@ -142,6 +143,14 @@ def tenants() -> "Tenants":
     from broker.tenants.registry import Tenants
 
     return Tenants(database())
+
+
+@cache
+def applications() -> "Applications":
+    """The registry of tenants' applications."""
+    from broker.tenants.applications import Applications
+
+    return Applications(database())
 
 
 @cache

@@ -1,8 +1,9 @@
 """Builds the door for batches; put together when a call is about them."""
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from broker.bootstrap import batching
 from broker.bootstrap.adapters import database, files, is_local, models, prompt_texts, setting, tenants
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from broker.batches.batch import Batch
     from broker.batches.viewing import ShowBatch
     from broker.cloud.results import OutboxResults
+    from broker.jobs.accepting import Caller
     from broker.rest.batches import BatchDoor
     from broker.tenants.registry import Tenant
 
@@ -31,12 +33,13 @@ def submit() -> "Submit":
     from broker.cloud.row_files import RowFiles
     from broker.delivery.addresses import check_form
     from broker.errors import Forbidden, InvalidRequest
-    from broker.metrics import batch_unstarted
+    from broker.metrics import batch_unstarted, permission_denied
     from broker.prompts.templates import Prompts
+    from broker.steps.asked_by import check_rows
 
     prompts = Prompts(database(), prompt_texts())
 
-    def check_names(request: "BatchRequest", tenant: "Tenant", now: int) -> None:
+    def check_names(request: "BatchRequest", caller: "Caller", tenant: "Tenant", now: int) -> None:
         if request.prompt:
             prompts.check(request.prompt.model_dump(exclude_none=True), now)
         name = getattr(request.defaults, "model", "auto")
@@ -45,12 +48,21 @@ def submit() -> "Submit":
             raise InvalidRequest(f"There is no model {name!r}.", code="unknown_model", param="defaults.model")
         if found and tenant.models is not None and tenant.models.isdisjoint(found):
             raise Forbidden("The tenant may not use this model.", code="model_not_allowed", param="defaults.model")
+        asked = {"task": "chat", **_common(request)}
+        who = replace(caller.who, organisation=tenant.organisation, door="batch")
+        check_rows(asked, who, models().catalog(now), permission_denied)
 
     return Submit(
         *(batching.batches(), tenants().get, RowFiles(client("s3"), files().open), batching.row_bytes()),
         *(batching.batch_workflows(), lambda url: check_form(url, allow_private=is_local()), check_names),
         *(setting("INBOX_BUCKET"), batching.batch_room(), batch_unstarted),
     )
+
+
+def _common(request: "BatchRequest") -> dict[str, Any]:
+    """What all rows of a batch ask for, as a request has it."""
+    asked: dict[str, Any] = request.defaults.model_dump(mode="json", exclude_unset=True) if request.defaults else {}
+    return asked | ({"prompt": request.prompt.model_dump(exclude_none=True)} if request.prompt else {})
 
 
 @cache

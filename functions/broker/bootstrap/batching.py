@@ -150,11 +150,11 @@ def run_rows() -> "RunRows":
 
 def _worst(request: "JobRequest", batch: "Batch", now: int, known: "Mapping[str, Any]") -> int:
     """What a row may cost at most, in nano-dollars."""
-    from broker.jobs.accepting import with_policies
+    from broker.batches.rows.running import asks_for
+    from broker.jobs.accepting import as_asked
     from broker.jobs.request import stored_form
 
-    asked = with_policies({**stored_form(request), **known}, batch.asked.get("policies", ()))
-    return prepare().quote(batch.tenant, asked, now)[1]
+    return prepare().quote(batch.tenant, as_asked(stored_form(request), asks_for(batch, known)), now)[1]
 
 
 @cache

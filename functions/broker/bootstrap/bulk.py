@@ -46,13 +46,12 @@ def work_on_bulk() -> "WorkOnBulk":
     from broker.bootstrap.doors import accept, prepare
     from broker.bulk.finding import Find
     from broker.bulk.working import WorkOnBulk
-    from broker.jobs.accepting import with_policies
+    from broker.jobs.accepting import as_asked
     from broker.jobs.request import stored_form
     from broker.metrics import bulk_failed
 
     def worst(request: "JobRequest", caller: "Caller", now: int) -> int:
-        asked = with_policies({**stored_form(request), **caller.prepared}, caller.policies)
-        return prepare().quote(caller.tenant, asked, now)[1]
+        return prepare().quote(caller.tenant, as_asked(stored_form(request), caller), now)[1]
 
     find = Find(jobs(), batches())
     return WorkOnBulk(bulks(), find, jobs(), payloads(), accept(), worst, shard_queue(), bulk_failed)

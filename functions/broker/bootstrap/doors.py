@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from broker.bootstrap.adapters import (
     answers,
+    applications,
     circuits,
     conversations,
     database,
@@ -26,9 +27,11 @@ from broker.bootstrap.running import deliveries
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from broker.audit.reading import Trail
     from broker.jobs.accepting import Accept
     from broker.jobs.event_consumer import EventConsumer
     from broker.jobs.trial import Trial
+    from broker.permissions.who import Member
     from broker.rest.admin import Admin
     from broker.rest.api import Api
     from broker.rest.batches import BatchDoor
@@ -58,6 +61,7 @@ def budgets() -> "Budgets":
 @cache
 def prepare() -> "Prepare":
     """Preparing a request."""
+    from broker.metrics import permission_denied
     from broker.prompts.templates import Prompts
     from broker.steps.preparing import Prepare
 
@@ -65,7 +69,7 @@ def prepare() -> "Prepare":
     inbox = setting("INBOX_BUCKET")
     return Prepare(
         *(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets()),
-        *(jobs(), payloads()),
+        *(jobs(), payloads(), permission_denied),
     )
 
 
@@ -241,7 +245,14 @@ def admin() -> "Admin":
 
     decide = Decide(database(), jobs(), payloads(), job_queue(), enqueue_failed)
     reviews = Reviews(database(), jobs(), payloads(), decide, lambda head, file: media(head).link(file))
-    return Admin(database(), Registry(database(), prompt_texts()), reviews, allow_unsigned=is_local())
+
+    def of_audit() -> "Trail | None":
+        from broker.bootstrap.auditing import trail
+
+        return trail() if setting("AUDIT_BUCKET") else None
+
+    registry = Registry(database(), prompt_texts())
+    return Admin(database(), registry, reviews, allow_unsigned=is_local(), trail=of_audit)
 
 
 @cache
@@ -253,10 +264,12 @@ def event_consumer() -> "EventConsumer":
 
     rejected = RejectedEvents(client("sqs"), setting("REJECTED_QUEUE"))
 
-    def ask(detail: Any, tenant: str, event_id: str, principal: str) -> None:
+    def ask(detail: Any, tenant: str, event_id: str, principal: str, member: "Member") -> None:
         from broker.bootstrap.inbox import ask_for_document
 
-        ask_for_document()(detail, tenant, event_id, principal)  # seldom asked for, and S3's client is slow to load
+        # Seldom asked for, and S3's client is slow to load.
+        ask_for_document()(detail, tenant, event_id, principal, member)
 
     document = refuse_document if setting("TAKES_FILES") == "off" else ask
-    return EventConsumer(accept(), tenants().of_event, rejected, tell_bus, document)
+    sender_of, member_of = tenants().of_event, applications().member
+    return EventConsumer(accept(), sender_of, rejected, tell_bus, document, member_of)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from broker.bootstrap import batching
 from broker.bootstrap.adapters import (
+    applications,
     base_url,
     database,
     jobs,
@@ -57,7 +58,8 @@ def split() -> "Split":
     inbox, later = Inbox(client("s3")), FilesQueue(client("sqs"), setting("FILES_QUEUE"))
     use_cases = tenants().get, _accept_later, count_line(), tell_bus
     take_lines = TakeLines(batching.batches(), batching.batch_workflows(), batching.batch_room())
-    return Split(database(), inbox, outbox(), *use_cases, later, readings(), take_document(), take_lines, line_failed)
+    known = database(), inbox, outbox(), *use_cases, later, readings(), take_document(), take_lines, line_failed
+    return Split(*known, member_of=applications().member)
 
 
 @cache
@@ -71,7 +73,7 @@ def take_document() -> "TakeDocument":
     submit = SubmitDocument(
         batching.batches(), batching.batch_workflows(), lambda name, now: window_of(models().catalog(now), name)
     )
-    return TakeDocument(Recipes(database()), readings(), submit, batching.batch_room())
+    return TakeDocument(Recipes(database()), readings(), submit, batching.batch_room(), applications().member)
 
 
 def _accept_later(

@@ -132,9 +132,10 @@ def cache_lookup() -> "CacheLookup":
 @cache
 def select_model() -> "SelectModel":
     """The selection step."""
+    from broker.metrics import permission_denied
     from broker.steps.selecting import SelectModel
 
-    return SelectModel(jobs(), payloads(), models(), tenants(), cache_lookup(), circuits())
+    return SelectModel(jobs(), payloads(), models(), tenants(), cache_lookup(), circuits(), permission_denied)
 
 
 @cache

@@ -52,6 +52,7 @@ class AskForBulk:
                     tenant=caller.tenant,
                     principal=caller.principal,
                     key=caller.key,
+                    member=caller.member.kept(),
                     action=request.action,
                     created_at=now,
                     expires_at=now // 1000 + KEEP_S,

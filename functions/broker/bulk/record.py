@@ -47,6 +47,8 @@ class Bulk:
     """As `BulkRequest.meant`."""
     key: str = ""
     """The id of the API key of who asked; empty for none."""
+    member: Mapping[str, Any] = field(default_factory=dict)
+    """As what they asked (`permissions.who.Member.kept`)."""
     is_dry: bool = False
     cursor: str | None = None
     """Where the next page begins; None at first."""

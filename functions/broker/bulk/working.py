@@ -23,6 +23,7 @@ from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head, Status
 from broker.jobs.request import JobRequest
 from broker.jobs.store import REQUEST, Jobs, Payloads
+from broker.permissions.who import Member
 
 SLICE_MS = 20_000
 """Of one message; what is left goes on in another, behind those of other tenants."""
@@ -160,6 +161,7 @@ class WorkOnBulk:
             retry_of=head.id,
             prepared=prepared,
             key=bulk.key,
+            member=Member.of(bulk.member),
         )
         if bulk.is_dry:
             tally.worst += self.worst(request, caller, now)

@@ -14,6 +14,7 @@ from broker.errors import Forbidden, InvalidRequest, NotFound
 from broker.registry.document import parse_limits
 from broker.storage import Item
 from broker.tenants.api_keys import key_hash, key_id, limiting, of_tenant, revocation, well_formed
+from broker.tenants.applications import find_application
 from broker.tenants.registry import Tenants
 
 ACTIONS = ("create", "list", "limit", "revoke")
@@ -41,6 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     one = actions.add_parser("create", help="make a key for a tenant; it is shown once (`create` may be left out)")
     one.add_argument("tenant")
     one.add_argument("--principal", required=True, help="who will use it")
+    one.add_argument("--application", help="the tenant's application that it belongs to")
     one.add_argument("--scopes", default=",".join(ALL_SCOPES), help="comma-separated")
     one.add_argument("--days", type=int, help="how long it is valid; for ever when left out")
     _add_limit(one, "a limit of its own, beside its tenant's: requests_per_minute=60; may be repeated")
@@ -82,7 +84,11 @@ def _create(shell: Shell) -> str:
             raise
         what = f"The tenant {options.tenant!r} is not registered; `broker apply` registers tenants."
         raise Forbidden(what, code=error.code, param="tenant") from None
-    return create_key(tables, options.tenant, options.principal, scopes, options.days, limits)
+    if options.application and find_application(tables, options.tenant, options.application) is None:
+        what = f"The tenant {options.tenant!r} has no application {options.application!r} in use."
+        raise NotFound(what, code="unknown_application", param="application")
+    by = caller(shell.session)
+    return create_key(tables, options.tenant, options.principal, scopes, options.days, limits, options.application, by)
 
 
 def _limits(said: list[str]) -> dict[str, int]:
@@ -118,6 +124,7 @@ def _line(item: Item, now: int) -> str:
     facts: Iterable[str] = (
         *(item["sk"], item["tenant"], item["principal"], state, ",".join(item["scopes"])),
         *(f"since {iso(item['created_at'])}", f"until {iso(until)}" if until else "for ever"),
+        f"application {item['application']}" if "application" in item else "",
         _shown(item.get("limits", {})),
     )
     return on_one_line("  ".join(filter(None, facts)))

@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from broker.cli import asking, batches, bulk, keys
+from broker.cli.auditing import add_audit, audit
 from broker.cli.compat.command import add as add_compat
 from broker.cli.compat.command import compat
 from broker.cli.completion import SHELLS, script
@@ -171,10 +172,11 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
 }
 
 OF_ANY_STATE: dict[str, Callable[[Any, argparse.Namespace], tuple[str, int]]] = {
+    "audit": audit,
     "doctor": doctor,
     "teardown": teardown,
 }
-"""Commands for stacks that may be broken, or gone: what they print, and the exit status."""
+"""Commands that find fault, or are for stacks that may be broken or gone: what they print, and the exit status."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -207,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     add_dlq(commands.add_parser("dlq", help="look at dead letters, and send them to work again"))
     add_reviews(commands.add_parser("reviews", help="look at jobs that guardrails hold, and decide on them"))
     add_feedback(commands.add_parser("feedback", help="what was said of findings"))
+    add_audit(commands.add_parser("audit", help="hold the audit trail against its chain, and list what was done"))
     add_files(commands.add_parser("files", help="put, list, read and delete files"))
     add_doctor(commands.add_parser("doctor", help="find what keeps the stack from working, and how to mend it"))
     add_teardown(commands.add_parser("teardown", help="remove the stack and all that it holds"))

@@ -47,14 +47,16 @@ def create_key(
     scopes: tuple[str, ...] = ALL_SCOPES,
     days: int | None = None,
     limits: dict[str, int] | None = None,
+    application: str | None = None,
+    by: str = "",
 ) -> str:
     """Register a new API key and give it; only its hash is kept, so it cannot be shown again."""
     key, digest = new_key()
     now = now_ms()
     expires = None if days is None else now + days * 86_400_000
-    item = key_item(
-        *(digest,), tenant=tenant, principal=principal, scopes=scopes, created_at=now, expires_at=expires, limits=limits
-    )
+    times: dict[str, Any] = {"created_at": now, "expires_at": expires}
+    whose: dict[str, Any] = {"tenant": tenant, "principal": principal, "application": application, "by": by}
+    item = key_item(digest, scopes=scopes, limits=limits, **whose, **times)
     database.write(*kept(item))
     return key
 

@@ -77,6 +77,7 @@ class Chains:
             own.append({"role": "user", "content": given.pop("text")})
         start = instructions_of(document, own)
         facts: dict[str, Any] = {"from": start, "to": start + len(messages), "chain": [part.facts for part in parts]}
+        facts["by"] = sorted({*seen.get("history", {}).get("by", ()), *([head.model] if head.model else [])})
         known = {**seen.get("history", {}).get("mapping", {}), **redacted.get("mapping", {})}
         named = named_in(messages) if known else set()
         if mapping := {

@@ -191,6 +191,8 @@ def recall(
     facts: dict[str, Any] = {"from": start, "to": start + len(history)}
     if earlier and earlier[-1][0].model:
         facts["model"] = earlier[-1][0].model
+    if models := {kept.model for kept, _ in earlier if kept.model}:
+        facts["by"] = sorted(models)
     if names.mapping:
         facts["mapping"] = names.mapping
     if place:

@@ -9,6 +9,7 @@ from broker.registry.document import KINDS
 from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import Label, LabelsEntry
 from broker.registry.model_entry import ModelEntry
+from broker.registry.permission_entry import ApplicationEntry, PermissionEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.records import Action
 from broker.registry.route_entry import AliasEntry, RouteEntry
@@ -26,6 +27,8 @@ class AnyEntry(
         | GuardrailEntry
         | RouteEntry
         | TenantEntry
+        | ApplicationEntry
+        | PermissionEntry
         | SourceEntry
         | IssuerEntry
         | PromptEntry
@@ -95,6 +98,51 @@ class RegistryPlan(Shown):
     unchanged: list[EntryName]
     unmanaged: list[EntryName]
     """Entries that stand, of the kinds that the document has, and that it does not name; left as they are."""
+
+
+class SpokenRule(Shown):
+    """A permission that is about what was asked."""
+
+    id: str
+    allows: bool
+    effect: Literal["allow_only", "deny"]
+    about: dict[str, list[str]]
+    """What it is about, by kind; aliases stand for their models."""
+    ask: str | None
+
+
+class ModelPermission(Shown):
+    """Whether somebody may have one model do it."""
+
+    model: str
+    allowed: bool
+    in_tenants_models: bool
+    """Whether the tenant's entry lets it use the model at all."""
+    rules: list[SpokenRule]
+    """Each that had a say; where there is none, nothing is in the way."""
+
+
+class AskedWho(Shown):
+    """Somebody, with all that their key, application and tenant say."""
+
+    tenant: str
+    organisation: str | None
+    application: str | None
+    groups: list[str]
+    roles: list[str]
+    principal: str | None
+    key: str | None
+    door: str
+
+
+class PermissionAnswer(Shown):
+    """Whether somebody may do something."""
+
+    object: Literal["permission_check"]
+    allowed: bool
+    """By one of the models at least."""
+    who: AskedWho
+    models: list[ModelPermission]
 
 
 class LabelArm(Shown):

@@ -30,6 +30,7 @@ class AnyJobSummary(Shown):
     status: Status
     task: Task
     model: str
+    application: str | None
     created_at: Time
     started_at: Time | None
     ended_at: Time | None

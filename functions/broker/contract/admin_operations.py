@@ -1,12 +1,23 @@
 """The operators' routes, as the OpenAPI document describes them."""
 
-from broker.contract.admin import AnyEntry, EntryList, EntryVersion, Experiment, PromptLabels, RegistryPlan
+from broker.audit.record import KINDS as AUDIT_KINDS
+from broker.contract.admin import (
+    AnyEntry,
+    EntryList,
+    EntryVersion,
+    Experiment,
+    PermissionAnswer,
+    PromptLabels,
+    RegistryPlan,
+)
 from broker.contract.admin_jobs import JOB_OPERATIONS
+from broker.contract.audit import AuditRecords
 from broker.contract.common import EXAMPLE_JOB
 from broker.contract.operation import Operation, parameter
 from broker.contract.reviews import FeedbackList, LabelledRows, Review, ReviewDetail, ReviewList
 from broker.registry.document import KINDS, RegistryFile, Rollback
 from broker.registry.label_entry import LabelArms
+from broker.registry.permission_check import PermissionQuestion
 from broker.reviews.bodies import Claim, Decision
 from broker.reviews.record import STATES
 
@@ -34,6 +45,15 @@ STATE = parameter(
 PAGE = (
     parameter("query", "limit", "Of one page.", {"type": "integer", "minimum": 1, "default": 20}),
     parameter("query", "cursor", "`next_cursor` of the page before.", {"type": "string"}),
+)
+
+AUDIT = (
+    TENANT,
+    parameter("query", "kind", "Only of this kind.", {"type": "string", "enum": [*AUDIT_KINDS]}),
+    parameter("query", "from", "Put on record then or later.", {"type": "string", "format": "date-time"}),
+    parameter("query", "to", "Put on record before.", {"type": "string", "format": "date-time"}),
+    parameter("query", "limit", "Of one page.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}),
+    PAGE[1],
 )
 
 ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
@@ -86,6 +106,13 @@ ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
         parameters=(PRUNE,),
         body=RegistryFile,
     ),
+    ("POST", "/admin/can"): Operation(
+        "Ask whether somebody may do something, and why",
+        "admin",
+        {200: PermissionAnswer},
+        errors=(400,),
+        body=PermissionQuestion,
+    ),
     ("GET", "/admin/prompts/{id}/labels"): Operation(
         "Get a prompt's labels", "admin", {200: PromptLabels}, parameters=(PROMPT,), headers=("ETag",)
     ),
@@ -100,6 +127,9 @@ ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("GET", "/admin/prompts/{id}/experiments"): Operation(
         "Compare what came of a prompt's versions", "admin", {200: Experiment}, parameters=(PROMPT,)
+    ),
+    ("GET", "/admin/audit"): Operation(
+        "List the audit trail, the newest records first", "admin", {200: AuditRecords}, errors=(400,), parameters=AUDIT
     ),
     ("GET", "/admin/reviews"): Operation(
         "List the jobs that are held, the longest first, or reviews that are over, the newest first",

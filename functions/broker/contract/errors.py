@@ -53,6 +53,15 @@ class ReachedLimit(Shown):
     """When it will allow as much, if nobody takes of it before; null where it never does, and of `queued_jobs`."""
 
 
+class MissingPermission(Shown):
+    """The permission that keeps the caller from something."""
+
+    rule: str
+    """Its id in the registry."""
+    ask: str | None
+    """How to ask for it, in the operators' words."""
+
+
 class ErrorFacts(Shown):
     """What went wrong."""
 
@@ -69,6 +78,8 @@ class ErrorFacts(Shown):
     """Of `rate_limit_exceeded`, and of `too_many_queued_jobs`."""
     budget_rule: BudgetRule | None = None
     """Only of `budget_exceeded`, where it is another budget than the tenant's own that does not cover the job."""
+    permission: MissingPermission | None = None
+    """Only where the code is `permission_denied`."""
 
 
 class Error(Shown):

@@ -92,6 +92,7 @@ TIME = {"type": "string", "format": "date-time"}
 
 WANTED = (
     parameter("query", "status", "Only jobs that stand so.", {"type": "string", "enum": [*Status]}),
+    parameter("query", "application", "Only jobs that this application asked for.", {"type": "string"}),
     parameter("query", "model", "Only of this model: that answered, or was named.", {"type": "string"}),
     parameter("query", "prompt", "Only of this stored prompt.", {"type": "string"}),
     parameter("query", "door", "Only of those that came by this door.", {"type": "string", "enum": [*DOORS]}),

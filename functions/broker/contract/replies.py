@@ -211,6 +211,8 @@ class JobSummary(Shown):
     task: Task
     model: str
     """The model that answered; before that, what the request named."""
+    application: str | None
+    """The tenant's application that asked for it; null where its credential belongs to none."""
     created_at: Time
     started_at: Time | None
     ended_at: Time | None

@@ -89,6 +89,8 @@ class Recipe:
     deadline_s: int = 86_400
     window: Mapping[str, Any] | None = None
     """Its off-peak hours, as a batch keeps them."""
+    application: str | None = None
+    """The tenant's application that its work belongs to."""
     enabled: bool = True
 
     @classmethod

@@ -10,6 +10,7 @@ from broker.inbox.splitting import Later
 from broker.jobs.document_event import DocumentEvent
 from broker.jobs.media_references import owned
 from broker.jobs.request import parsed
+from broker.permissions.who import Member
 
 
 class FindsObjects(Protocol):
@@ -29,7 +30,7 @@ class AskForDocument:
     inbox: str
     """The bucket that events may point into."""
 
-    def __call__(self, detail: Any, tenant: str, event_id: str, principal: str) -> None:
+    def __call__(self, detail: Any, tenant: str, event_id: str, principal: str, member: Member) -> None:
         """Take the event's document (`jobs.event_consumer.TakeDocument`).
 
         Args:
@@ -37,6 +38,7 @@ class AskForDocument:
             tenant: whose event it is.
             event_id: by which a repeat is known.
             principal: who asks.
+            member: as what.
 
         Raises:
             InvalidRequest: it is not the detail of such an event, or there is no such file of this tenant.
@@ -50,6 +52,6 @@ class AskForDocument:
         version = {"version-id": found.version} if found.version else {}
         event = {
             "detail": {"bucket": {"name": found.bucket}, "object": stored | version},
-            DOCUMENT: {"id": event_id, "recipe": asked.recipe, "principal": principal},
+            DOCUMENT: {"id": event_id, "recipe": asked.recipe, "principal": principal, "member": member.kept()},
         }
         self.later.again(event, tenant, 0)

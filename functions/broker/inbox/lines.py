@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from broker.batches.batch import BEGUN_MS, KEEP_S, Batch
+from broker.batches.batch import BEGUN_MS, BY_MEMBER, KEEP_S, Batch
 from broker.batches.ports import BatchWorkflows
 from broker.batches.store import Batches
 from broker.inbox.files import File
+from broker.permissions.who import NOBODY, Member
 from broker.tenants.room import Room
 
 WINDOW_S = 86_400
@@ -20,7 +21,7 @@ class TakeLines:
     workflows: BatchWorkflows
     room: Room
 
-    def __call__(self, file: File, tenant: str, now: int) -> None:
+    def __call__(self, file: File, tenant: str, now: int, member: Member = NOBODY) -> None:
         """Take a file; what a crash leaves between the two, its message or the sweep starts.
 
         Raises:
@@ -41,6 +42,7 @@ class TakeLines:
                 "output": {"kind": "outbox", "key": file.key},
                 "completion_window_s": WINDOW_S,
                 "file": file.key,
+                **({BY_MEMBER: kept} if (kept := member.kept()) else {}),
             },
             due_at=now + BEGUN_MS,
         )

@@ -23,6 +23,7 @@ from broker.errors import Forbidden, InvalidRequest, NotFound
 from broker.inbox.file_work import kind_of
 from broker.inbox.files import DOCUMENT, TAKEN, File
 from broker.inbox.reading import READ, Fetches, Readings
+from broker.permissions.who import NOBODY, Member
 from broker.tenants.registry import Tenant
 from broker.tenants.room import Room
 
@@ -54,6 +55,8 @@ class TakeDocument:
     submit: SubmitDocument
     room: Room
     """How many batches a tenant may have under way."""
+    member_of: Callable[[str, str | None, int], Member] = lambda tenant, application, now: NOBODY
+    """As what an application of a tenant asks; raises Forbidden."""
 
     def wants(self, event: dict[str, Any], file: File, tenant: Tenant, now: int) -> Offered | None:
         """The recipe of a file; None where it is to be taken as files without one are.
@@ -101,8 +104,12 @@ class TakeDocument:
         check(facts, wanted)
         about = event.get(DOCUMENT, {})
         principal = about.get("principal") or f"s3:{file.bucket}"
-        self.submit(file.batch_id, tenant.id, principal, wanted.recipe, file.place, now)
+        member = about.get("member") if "principal" in about else self._member(wanted, tenant, now)
+        self.submit(file.batch_id, tenant.id, principal, wanted.recipe, file.place, now, member)
         return True
+
+    def _member(self, wanted: Offered, tenant: Tenant, now: int) -> dict[str, Any]:
+        return self.member_of(tenant.id, wanted.recipe.application or tenant.inbox_application, now).kept()
 
 
 def check(facts: dict[str, Any], wanted: Offered) -> None:

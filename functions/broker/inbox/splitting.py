@@ -15,6 +15,7 @@ from broker.inbox.lines import TakeLines
 from broker.inbox.reading import READ, Readings, has_to_be_read, taken
 from broker.inbox.rejecting import Reject
 from broker.jobs.head import job_pk
+from broker.permissions.who import NOBODY, Member
 from broker.storage import ConditionFailed, Contended, Database, If, Update
 from broker.tenants.registry import Tenant
 
@@ -85,6 +86,8 @@ class Split:
     """Told of each request that failed as nobody foresaw."""
     line_s: float = LINE_S
     """The time of a request."""
+    member_of: Callable[[str, str | None, int], Member] = lambda tenant, application, now: NOBODY
+    """As what an application of a tenant asks; raises Forbidden."""
 
     def __call__(self, event: dict[str, Any], clock: Callable[[], int]) -> Taken | None:
         """Take the file that S3's event tells of; None where it is none.
@@ -132,7 +135,7 @@ class Split:
         try:
             tenant = self._tenant(file, now)
             file.check()
-            self.take_lines(file, tenant.id, now)
+            self.take_lines(file, tenant.id, now, self.member_of(tenant.id, tenant.inbox_application, now))
         except TooManyAtOnce:
             return self._wait(event, file)
         except InvalidRequest as error:
@@ -186,7 +189,7 @@ class Split:
         accepted = 0
         try:
             with within(way.patience_s):
-                accepted = self._accept(file, batch, body, now, begun)
+                accepted = self._accept(file, batch, body, now, begun, tenant)
         except (KeyInFlight, Unavailable, Contended, InvalidRequest):
             raise  # it says itself that it will pass, or that it never will
         except (Exception, Overrun) as error:
@@ -208,7 +211,7 @@ class Split:
             return FileWork.load(self.database, batch.id) or batch
         return batch
 
-    def _accept(self, file: File, batch: FileWork, body: Any, now: int, begun: bool) -> int:
+    def _accept(self, file: File, batch: FileWork, body: Any, now: int, begun: bool, tenant: Tenant) -> int:
         # With the first request; a document that has yet to be read needs no models of them.
         from broker.jobs.accepting import Caller
         from broker.jobs.request import parse_request
@@ -218,7 +221,8 @@ class Split:
         job_id = new_job_id(batch.created_at, name)
         if begun and self.database.get("jobs", job_pk(job_id), "HEAD"):
             return 0
-        caller = Caller(batch.tenant, f"s3:{file.bucket}", "s3", batch.id, batch.id, 1)
+        member = self.member_of(batch.tenant, tenant.inbox_application, now)
+        caller = Caller(batch.tenant, f"s3:{file.bucket}", "s3", batch.id, batch.id, 1, member=member)
         return int(not self.accept(parse_request(body), caller, now, name, job_id).repeated)
 
     def _say(self, file: File, tenant: Tenant | None, error: BrokerError, now: int) -> None:

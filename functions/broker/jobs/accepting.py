@@ -13,6 +13,7 @@ from broker.jobs.holding import Holding, Prepared
 from broker.jobs.reconciling import UNSENT_MS
 from broker.jobs.request import JobRequest, stored_form, times
 from broker.jobs.store import REQUEST, Jobs, Payloads, Queue
+from broker.permissions.who import ASKED_BY, NOBODY, Member, Who
 from broker.storage import ConditionFailed, Contended, Database, Put, Update
 from broker.tenants.budgets import TRIES, Budgets, Crossed
 from broker.tenants.limiting import Limits, Taken
@@ -56,6 +57,13 @@ class Caller:
     """How many jobs by this key may not have ended."""
     user: str = ""
     """Which of the caller's own users it is for, where the caller is believed."""
+    member: Member = NOBODY
+    """As what it asks: of which application, in which groups and roles."""
+
+    @property
+    def who(self) -> Who:
+        """Who asks, as permissions know it, but for the organisation, which the registry says."""
+        return Who(self.tenant, "", self.member, self.principal, self.key, self.door)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +188,7 @@ class Accept:
     def _make(self, job_id: str, request: JobRequest, document: dict[str, Any], caller: Caller, now: int) -> Acceptance:
         if request.webhook:
             self._check_webhook(request.webhook.url)
-        document = with_policies({**document, **caller.prepared}, caller.policies)
+        document = as_asked(document, caller)
         used_up, asked = set[str](), request.model
         while True:
             prepared = self._prepare(caller.tenant, document, now)
@@ -234,6 +242,7 @@ class Accept:
             groups=dict(holding.groups),
             prompt=prepared.document.get("prompt_used"),
             policies=prepared.policies,
+            application=caller.member.application or None,
             conversation=request.conversation_id if request.task is Task.CHAT else None,
         )
         self._payloads.save(head, REQUEST, prepared.kept)
@@ -294,6 +303,7 @@ def subject_of(caller: Caller, request: JobRequest, asked: str) -> Subject:
     return Subject(*who, model=asked, batch=batch or "", tags=request.metadata)
 
 
-def with_policies(document: dict[str, Any], policies: Sequence[str]) -> dict[str, Any]:
-    """A stored request on its way to be prepared, with the guardrail policies that it comes with."""
-    return document | {POLICIES: list(policies)} if policies else document
+def as_asked(document: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """A stored request on its way to be prepared, with what it comes with: who asks, and guardrail policies."""
+    policies = {POLICIES: list(caller.policies)} if caller.policies else {}
+    return {**document, **caller.prepared, ASKED_BY: caller.who.kept(), **policies}

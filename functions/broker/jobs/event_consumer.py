@@ -14,6 +14,8 @@ from broker.jobs.accepting import Accept, Acceptance, Caller
 from broker.jobs.cloud_events import is_cloud_event, open_cloud_event
 from broker.jobs.head import RECORD_S
 from broker.jobs.request import parse_request
+from broker.permissions.who import NOBODY, Member
+from broker.tenants.registry import Sender
 
 KNOWN_MS = RECORD_S * 1000
 """How long an event that comes again gives the job that it gave: as long as a job's record is kept at least, and its
@@ -35,7 +37,7 @@ class Rejections(Protocol):
 class TakeDocument(Protocol):
     """Has a document worked on."""
 
-    def __call__(self, detail: Any, tenant: str, event_id: str, principal: str) -> None:
+    def __call__(self, detail: Any, tenant: str, event_id: str, principal: str, member: Member) -> None:
         """Take the document of an event; may be repeated.
 
         Raises:
@@ -44,7 +46,7 @@ class TakeDocument(Protocol):
         ...
 
 
-def refuse_document(detail: Any, tenant: str, event_id: str, principal: str) -> None:
+def refuse_document(detail: Any, tenant: str, event_id: str, principal: str, member: Member) -> None:
     """A `TakeDocument` of those who have none.
 
     Raises:
@@ -58,11 +60,13 @@ class EventConsumer:
     """Takes one event from the intake queue."""
 
     accept: Accept
-    tenant_of: Callable[[str, str], str]
+    sender_of: Callable[[str, str], Sender]
     rejections: Rejections
     tell: Callable[[str, dict[str, Any]], None]
     """Puts an event on the bus: detail-type and detail."""
     take_document: TakeDocument = refuse_document
+    member_of: Callable[[str, str | None, int], Member] = lambda tenant, application, now: NOBODY
+    """As what an application of a tenant asks; raises Forbidden."""
 
     def __call__(self, body: str, now: int) -> Acceptance | str | None:
         """Accept the event's work, once for each event id.
@@ -77,17 +81,18 @@ class EventConsumer:
         event: dict[str, Any] = {}
         try:
             event = _parse(body)
-            tenant = self.tenant_of(event["account"], event["source"])
+            tenant, application = self.sender_of(event["account"], event["source"])
+            member = self.member_of(tenant, application, now)
             _check_replay(event, now)
             detail, known_by = event["detail"], event["id"]
             if is_cloud_event(detail):
                 detail, known_by = open_cloud_event(detail)
             principal = f"event:{event['source']}"
             if isinstance(detail, Mapping) and "document" in detail:
-                self.take_document(detail, tenant, known_by, principal)
+                self.take_document(detail, tenant, known_by, principal, member)
                 return tenant
             request = parse_request(detail)
-            caller = Caller(tenant, principal, "event", event["id"], user=request.end_user or "")
+            caller = Caller(tenant, principal, "event", event["id"], user=request.end_user or "", member=member)
             return self.accept(request, caller, now, key=f"event:{known_by}", keep_ms=KNOWN_MS)
         except KeyInFlight:
             raise

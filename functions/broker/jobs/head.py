@@ -113,6 +113,8 @@ class Head:
     """Its number among the rows of the batch, from 0; None of a file's one request, and of a job that came alone."""
     retry_of: str | None = None
     """The job whose request it is once more."""
+    application: str | None = None
+    """The tenant's application that asked for it."""
     rev: int = 1
     run: int = 0
     asked: str = "auto"

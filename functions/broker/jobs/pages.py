@@ -17,8 +17,8 @@ MAX_PAGE = 100
 ANY = Wanted()
 
 SHOWN = (
-    *("id", "object", "status", "task", "model", "created_at", "started_at", "ended_at", "error", "usage"),
-    "urls",
+    *("id", "object", "status", "task", "model", "application"),
+    *("created_at", "started_at", "ended_at", "error", "usage", "urls"),
 )
 
 

@@ -60,6 +60,7 @@ def view(
         "status": head.status.value,
         "task": head.task,
         "model": head.model or head.asked,
+        "application": head.application,
         "created_at": iso(head.created_at),
         "started_at": iso(head.started_at),
         "ended_at": iso(head.ended_at),

@@ -9,15 +9,13 @@ from broker.jobs.head import Head, Status
 
 DOORS = ("rest", "openai", "anthropic", "mcp", "event", "s3")
 
-NAMES = ("status", "model", "prompt", "door", "tag", "created_after", "created_before")
-"""Parameters of a list."""
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a job has to be like; None for whatever it is."""
 
     status: str | None = None
+    application: str | None = None
     model: str | None = None
     """That answered it, or that the request named."""
     prompt: str | None = None
@@ -32,6 +30,7 @@ class Wanted:
         """Whether a job is like this, as far as its head tells."""
         return (
             self.status in (None, head.status.value)
+            and self.application in (None, head.application)
             and self.model in (None, head.model, head.asked)
             and self.prompt in (None, (head.prompt or {}).get("id"))
             and self.door in (None, head.door)
@@ -60,6 +59,7 @@ def wanted_of(query: Mapping[str, str]) -> Wanted:
         raise InvalidRequest(f"door is one of {', '.join(DOORS)}.", param="door")
     return Wanted(
         status,
+        query.get("application") or None,
         query.get("model") or None,
         query.get("prompt") or None,
         door,

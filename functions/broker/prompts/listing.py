@@ -31,12 +31,12 @@ class Listing:
     database: Database
     prompts: Prompts
 
-    def __call__(self, may_use: Callable[[str], bool], *, limit: int, after: str | None) -> dict[str, Any]:
+    def __call__(self, may_run: Callable[[str, str], bool], *, limit: int, after: str | None) -> dict[str, Any]:
         """A page of prompts.
 
         Args:
-            may_use: whether the caller may use a model or alias; prompts that ask for another are left out, so a page
-                may be short and still have a `next_cursor`.
+            may_run: whether the caller may run a prompt, which asks for a model or alias; others are left out, so a
+                page may be short and still have a `next_cursor`.
             limit: prompts on a page.
             after: the id of the last one before it; None for the first page.
 
@@ -46,7 +46,7 @@ class Listing:
         heads = self.database.query_since("registry", PROMPTS, f"{after or ''}\0", limit + 1)
         following, heads = heads[limit:], heads[:limit]
         labels = self._labels(heads)
-        rows = [row for head in heads if (row := self._row(head, labels.get(head["sk"], {}), may_use))]
+        rows = [row for head in heads if (row := self._row(head, labels.get(head["sk"], {}), may_run))]
         return {"object": "list", "data": rows, "next_cursor": heads[-1]["sk"] if following else None}
 
     def _labels(self, heads: list[Item]) -> dict[str, dict[str, Any]]:
@@ -55,7 +55,7 @@ class Listing:
         found = self.database.query_between("registry", LABELS, heads[0]["sk"], heads[-1]["sk"])
         return {item["sk"]: _entry(item).get("labels", {}) for item in found}
 
-    def _row(self, head: Item, labels: dict[str, Any], may_use: Callable[[str], bool]) -> dict[str, Any] | None:
+    def _row(self, head: Item, labels: dict[str, Any], may_run: Callable[[str, str], bool]) -> dict[str, Any] | None:
         """One prompt: of the version that a run gets that names none, the larger share's where a label divides."""
         arms = labels.get(PRODUCTION) or [{"version": head["version"], "weight": 1}]
         version = max(arms, key=lambda arm: (arm["weight"], arm["version"]))["version"]
@@ -65,7 +65,7 @@ class Listing:
         else:
             template = self.prompts.version(head["sk"], version)
             hints, variables = template.hints, template.variables
-        if not may_use(hints.get("model", "auto")):
+        if not may_run(head["sk"], hints.get("model", "auto")):
             return None
         return {
             "id": head["sk"],

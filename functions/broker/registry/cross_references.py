@@ -14,6 +14,7 @@ from broker.registry.entry import Entry
 from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import LabelsEntry
 from broker.registry.model_entry import ModelEntry
+from broker.registry.permission_entry import PermissionEntry
 from broker.registry.prompts import PromptEntry, declared_variables
 from broker.registry.recipe_entry import RecipeEntry
 from broker.registry.recipe_parts import PromptUseEntry
@@ -172,6 +173,19 @@ def _tenant(entry: TenantEntry, names: Names) -> Iterator[Fault]:
     yield from _policies(entry.guardrails, names, in_use=entry.enabled)
 
 
+def _permission(entry: PermissionEntry, names: Names) -> Iterator[Fault]:
+    """What a rule is about has to be there, or it would keep nobody from anything."""
+    yield from _unknown(_listed("models", entry.models or ()), names.models.keys() | names.aliases)
+    tags = {tag for content in names.models.values() for tag in content.get("tags", ())}
+    for known, field in ((tags, "tags"), (names.regions, "regions")):
+        for place, value in _listed(field, getattr(entry, field) or ()):
+            if value not in known:
+                yield place, f"unknown_{field.removesuffix('s')}", f"no model has {value!r} among its {field}"
+    for place, prompt in _listed("prompts", entry.prompts or ()):
+        if not names.newest(prompt):
+            yield place, "unknown_prompt", f"there is no prompt {prompt!r}"
+
+
 def _prompt(entry: PromptEntry, names: Names) -> Iterator[Fault]:
     if entry.hints is not None and entry.hints.model is not None:
         yield from _unknown([("hints.model", entry.hints.model)], names.models.keys() | names.aliases)
@@ -298,4 +312,5 @@ CHECKS: dict[type[Entry], Callable[[Any, Names], Iterator[Fault]]] = {
     PromptEntry: _prompt,
     LabelsEntry: _labels,
     RecipeEntry: _recipe,
+    PermissionEntry: _permission,
 }

@@ -12,6 +12,7 @@ from broker.registry.entry import Entry, StrictEntry
 from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import Arm, LabelArms, LabelsEntry
 from broker.registry.model_entry import ModelEntry
+from broker.registry.permission_entry import ApplicationEntry, PermissionEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.recipe_entry import RecipeEntry
 from broker.registry.route_entry import AliasEntry, RouteEntry
@@ -25,11 +26,13 @@ KINDS: dict[str, type[Entry]] = {
     "guardrails": GuardrailEntry,
     "routes": RouteEntry,
     "tenants": TenantEntry,
+    "applications": ApplicationEntry,
     "sources": SourceEntry,
     "issuers": IssuerEntry,
     "prompts": PromptEntry,
     "labels": LabelsEntry,
     "recipes": RecipeEntry,
+    "permissions": PermissionEntry,
 }
 """By their name in documents, paths and commands, in the order in which they are written: who is named comes first."""
 
@@ -42,11 +45,13 @@ class RegistryFile(StrictEntry):
     guardrails: list[GuardrailEntry] = Field(default_factory=list)
     routes: list[RouteEntry] = Field(default_factory=list)
     tenants: list[TenantEntry] = Field(default_factory=list)
+    applications: list[ApplicationEntry] = Field(default_factory=list)
     sources: list[SourceEntry] = Field(default_factory=list)
     issuers: list[IssuerEntry] = Field(default_factory=list)
     prompts: list[PromptEntry] = Field(default_factory=list)
     labels: list[LabelsEntry] = Field(default_factory=list)
     recipes: list[RecipeEntry] = Field(default_factory=list)
+    permissions: list[PermissionEntry] = Field(default_factory=list)
 
     def by_kind(self) -> dict[str, list[Entry]]:
         """The entries of the kinds that the document has."""
@@ -76,7 +81,7 @@ def parse_registry(document: Any) -> RegistryFile:
     Raises:
         InvalidRequest: names the first entry and field at fault.
     """
-    return _checked(RegistryFile, document)
+    return checked(RegistryFile, document)
 
 
 def parse_entry(kind: str, content: Any) -> Entry:
@@ -86,7 +91,7 @@ def parse_entry(kind: str, content: Any) -> Entry:
         NotFound: there is no such kind.
         InvalidRequest: names the first field at fault.
     """
-    return _checked(entry_class(kind), content)
+    return checked(entry_class(kind), content)
 
 
 def parse_rollback(body: Any) -> int:
@@ -95,7 +100,7 @@ def parse_rollback(body: Any) -> int:
     Raises:
         InvalidRequest: names the field at fault.
     """
-    return _checked(Rollback, body).version
+    return checked(Rollback, body).version
 
 
 def parse_arms(body: Any) -> list[Arm]:
@@ -104,7 +109,7 @@ def parse_arms(body: Any) -> list[Arm]:
     Raises:
         InvalidRequest: names the field at fault.
     """
-    return _checked(LabelArms, body).arms
+    return checked(LabelArms, body).arms
 
 
 def parse_limits(body: Any) -> dict[str, int]:
@@ -113,10 +118,15 @@ def parse_limits(body: Any) -> dict[str, int]:
     Raises:
         InvalidRequest: names the one at fault.
     """
-    return _checked(LimitsEntry, body).model_dump(exclude_none=True)
+    return checked(LimitsEntry, body).model_dump(exclude_none=True)
 
 
-def _checked(model: type[Checked], value: Any) -> Checked:
+def checked(model: type[Checked], value: Any) -> Checked:
+    """What operators wrote, as one of the models.
+
+    Raises:
+        InvalidRequest: names the first field at fault.
+    """
     check_depth(value)
     try:
         # Half of a surrogate pair goes through JSON's parser, and through nothing after it; so does NaN.

@@ -125,6 +125,8 @@ class ModelEntry(Entry):
     """True for a model that is not taken where the choice is open."""
     fewest_texts: int = Field(default=1, ge=1, le=100_000)
     """Texts that a request has at least, where the provider takes no fewer at a time."""
+    tags: list[Word] = Field(default_factory=list, max_length=32)
+    """The operators' words for it, which permissions may go by."""
     provider_options: list[OwnField] = Field(default_factory=list, max_length=32)
     """Fields of its provider's own that requests may send it: `provider_options.{provider}.{field}`."""
     options: dict[str, Any] = Field(default_factory=dict)

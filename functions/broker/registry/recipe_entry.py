@@ -60,6 +60,8 @@ class RecipeEntry(Entry):
     description: Annotated[str, Field(max_length=1000)] | None = None
     tenants: list[TenantId] | None = Field(default=None, min_length=1, max_length=1000)
     """Whose documents it is for; all tenants' unless it is said."""
+    application: Name | None = None
+    """The application of the document's tenant that its jobs belong to."""
     takes: list[Annotated[str, AfterValidator(_is_a_kind)]] | None = Field(default=None, min_length=1, max_length=50)
     """Kinds of file; all that are read unless it is said."""
     extract: ExtractEntry = Field(default_factory=ExtractEntry)
@@ -150,7 +152,7 @@ class RecipeEntry(Entry):
         merge = self.merge.model_dump(exclude_none=True)
         rules = {name: merge[name] for name in ("scalars", "confidence", "keys") if name in merge}
         shared = self.model_dump(
-            mode="json", exclude_none=True, include={"language", "citations", "on_failure", "takes"}
+            mode="json", exclude_none=True, include={"language", "citations", "on_failure", "takes", "application"}
         )
         request = self.model_dump(
             mode="json",

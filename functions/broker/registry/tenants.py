@@ -17,6 +17,9 @@ from broker.tenants.usage import MOST_DIMENSIONS, TAG, Dimension
 Url = Annotated[str, Spelled("^https?://", "it has to be an address that begins with https:// or http://")]
 
 
+Claim = Annotated[str, Field(min_length=1, max_length=256)]
+
+
 class PolicyEntry(StrictEntry):
     """A tenant's own settings over its guardrail policies (`guardrails.policy.of_tenant`)."""
 
@@ -115,6 +118,10 @@ class TenantEntry(Entry):
     kind: ClassVar[str] = "TENANT"
 
     id: TenantId
+    organisation: Name | None = None
+    """What it is a part of, with other tenants perhaps."""
+    inbox_application: Name | None = None
+    """The application that its work in the inbox belongs to, where its recipe names none."""
     monthly_budget_usd: Usd | None = None
     models: list[Name] | None = None
     guardrails: PolicyNames = Field(default_factory=list)
@@ -188,6 +195,8 @@ class SourceEntry(Entry):
     account: Annotated[str, Spelled(r"^\d{12}$", "it has to be an AWS account's 12 digits, as a text")]
     source: Annotated[str, Field(min_length=1)]
     tenant: TenantId
+    application: Name | None = None
+    """The tenant's application that sends them."""
     enabled: bool = True
 
     @property
@@ -197,7 +206,9 @@ class SourceEntry(Entry):
 
     def item(self) -> Item:
         """As `Tenants.of_event` reads it."""
-        return {"pk": f"SOURCE#{self.key}", "sk": "SOURCE", "tenant": self.tenant, "enabled": self.enabled}
+        application = {"application": self.application} if self.application else {}
+        kept = {"tenant": self.tenant, "enabled": self.enabled, **application}
+        return {"pk": f"SOURCE#{self.key}", "sk": "SOURCE", **kept}
 
 
 class IssuerEntry(Entry):
@@ -211,6 +222,10 @@ class IssuerEntry(Entry):
     tenant: TenantId | None = None
     tenant_claim: str | None = None
     scope_claim: str = "scope"
+    application_claim: Claim | None = None
+    """The claim that names the application; a token without it belongs to none."""
+    groups_claim: Claim | None = None
+    roles_claim: Claim | None = None
     enabled: bool = True
 
     @model_validator(mode="after")

@@ -5,11 +5,13 @@ API Gateway lets in who signs with IAM credentials and may call them (`execute-a
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import wraps
 from urllib.parse import unquote
 
+from broker.audit.reading import Asked, Trail
 from broker.clock import now_ms
-from broker.errors import Conflict, Forbidden, InvalidRequest
+from broker.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from broker.prompts.experiments import compare
 from broker.registry.applying import apply, shown
 from broker.registry.document import parse_arms, parse_entry, parse_registry, parse_rollback
@@ -17,6 +19,7 @@ from broker.registry.plan import make_plan, plan_entry, plan_label, plan_rollbac
 from broker.registry.records import Change, Record
 from broker.registry.versions import Registry
 from broker.rest.admin_jobs import JOB_ROUTES, OperatorsJobs
+from broker.rest.audited import note_reply
 from broker.rest.http import Reply, Request
 from broker.rest.reviews import REVIEW_ROUTES, Reviews
 from broker.storage import Database
@@ -31,6 +34,8 @@ class Admin:
     reviews: Reviews
     allow_unsigned: bool = False
     """On the embedded cloud, which knows no callers."""
+    trail: Callable[[], Trail | None] = lambda: None
+    """The audit trail, where there is one."""
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -45,7 +50,18 @@ class Admin:
             from broker.rest.elsewhere import answer_elsewhere
 
             return answer_elsewhere(request, ADMIN_ROUTES, self)
-        return answer(self, request)
+        reply = answer(self, request)
+        note_reply(request, reply)
+        return reply
+
+    def read_audit(self, request: Request) -> Reply:
+        """`GET /admin/audit`: the audit trail, the newest records first."""
+        trail = self.trail()
+        if trail is None:
+            raise NotFound("The stack keeps no audit trail; deploy it with Audit=on.", code="audit_off")
+        query = request.query
+        asked = Asked(query.get("tenant"), query.get("kind"), _time(request, "from"), _time(request, "to"))
+        return Reply(200, trail.page(asked, request.number("limit", 100), query.get("cursor") or None))
 
     def list_entries(self, request: Request) -> Reply:
         """`GET /admin/registry/{kind}`."""
@@ -99,6 +115,12 @@ class Admin:
         """`GET /admin/prompts/{id}/experiments`: what came of the prompt's versions, side by side."""
         return Reply(200, compare(self.database, self._prompt(request)))
 
+    def can(self, request: Request) -> Reply:
+        """`POST /admin/can`: whether somebody may do something, and why."""
+        from broker.rest.permission_checks import Explains
+
+        return Explains(self.database)(request)
+
     def _prompt(self, request: Request) -> str:
         """The id of a prompt that there is."""
         return self.registry.get("prompts", unquote(request.path["id"])).id
@@ -150,6 +172,18 @@ def _prune(request: Request) -> bool:
     return text == "true"
 
 
+def _time(request: Request, name: str) -> int | None:
+    """A time of the query, in milliseconds (RFC 3339; a date alone is its midnight in UTC)."""
+    text = request.query.get(name)
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest(f"{name} is a time such as 2026-12-01T08:00:00Z.", param=name) from None
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
 def _check_match(request: Request, version: int) -> None:
     """Hold `If-Match` (RFC 9110, section 13.1.1) against the version that was read."""
     wanted = request.headers.get("if-match", "*").strip()
@@ -184,10 +218,12 @@ ADMIN_ROUTES: dict[tuple[str, str], Callable[[Admin, Request], Reply]] = {
     ("POST", "/admin/registry/{kind}/{id}/rollback"): Admin.roll_back,
     ("POST", "/admin/plan"): Admin.plan,
     ("POST", "/admin/apply"): Admin.apply,
+    ("POST", "/admin/can"): Admin.can,
     ("GET", "/admin/prompts/{id}/labels"): Admin.get_labels,
     ("PUT", "/admin/prompts/{id}/labels/{label}"): Admin.put_label,
     ("GET", "/admin/prompts/{id}/experiments"): Admin.compare_versions,
     **{route: _of_jobs(answer) for route, answer in JOB_ROUTES.items()},
+    ("GET", "/admin/audit"): Admin.read_audit,
     **{route: _of_reviews(answer) for route, answer in REVIEW_ROUTES.items()},
 }
 """By method and resource."""

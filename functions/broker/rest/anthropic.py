@@ -35,7 +35,7 @@ def count_message_tokens(api: "Api", request: Request) -> Reply:
     """`POST /messages/count_tokens`: an estimate for the model that would be asked first."""
     from broker.doors.messages import counted_job_of
 
-    return Reply(200, {"input_tokens": counted(api, request, counted_job_of)})
+    return Reply(200, {"input_tokens": counted(api, request, counted_job_of, DOOR)})
 
 
 ANTHROPIC_ROUTES: dict[tuple[str, str], tuple[str, Callable[["Api", Request], Reply]]] = {

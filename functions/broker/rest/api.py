@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
 from broker.context.conversations import Turns
-from broker.errors import InvalidRequest
-from broker.jobs.accepting import Accept, Acceptance
+from broker.errors import Forbidden, InvalidRequest
+from broker.jobs.accepting import Accept, Acceptance, Caller
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, job_url
@@ -21,9 +21,10 @@ from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import Listing
 from broker.rest.answers import answer_of
 from broker.rest.anthropic import ANTHROPIC_ROUTES
+from broker.rest.audited import note_denial, note_reply
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.bulk import BULK_ROUTES, BulkDoor
-from broker.rest.callers import caller_of
+from broker.rest.callers import asking, caller_of
 from broker.rest.conversation_routes import CONVERSATION_ROUTES
 from broker.rest.endpoint_routes import ENDPOINT_ROUTES
 from broker.rest.file_routes import FILE_ROUTES
@@ -71,7 +72,7 @@ class Api:
     """Drops what a job gave to the cache."""
     conversations: Turns
     health: Health
-    estimate: Callable[[JobRequest, str, int], dict[str, Any]]
+    estimate: Callable[[JobRequest, Caller, int], dict[str, Any]]
     try_policies: Callable[[Trial, str, int], dict[str, Any]]
     prompts: Listing
     files: Callable[[], "FileDoor"]
@@ -110,8 +111,14 @@ class Api:
 
             return answer_elsewhere(request, ROUTES, self.answered, PUBLIC_ROUTES)
         scope, answer = route
-        request.need(scope)
-        return answer(self, request)
+        try:
+            request.need(scope)
+            reply = answer(self, request)
+        except Forbidden as error:
+            note_denial(request, error)
+            raise
+        note_reply(request, reply)
+        return reply
 
     def submit(self, request: Request) -> Reply:
         """`POST /jobs`: `202` and the job; with `Prefer: wait=n`, `200` and the finished job where it ends in time.
@@ -207,7 +214,7 @@ class Api:
 
     def tell_estimate(self, request: Request) -> Reply:
         """`POST /estimates`: who would do a job and what it would cost; nothing is run and nothing held."""
-        return Reply(200, self.estimate(parse_request(request.json()), request.tenant, now_ms()))
+        return Reply(200, self.estimate(parse_request(request.json()), asking(request), now_ms()))
 
     def check_text(self, request: Request) -> Reply:
         """`POST /guardrails/check`: what a text would meet; there is no job, and nothing is kept or paid for."""

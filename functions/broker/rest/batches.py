@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
 from broker.errors import Conflict, InvalidRequest, NotFound
-from broker.jobs.accepting import Caller
+from broker.rest.callers import asking
 from broker.rest.http import Reply, Request
 from broker.rest.limited import check_size
 from broker.rest.tries import asked_once
@@ -50,16 +50,16 @@ class BatchDoor:
         """`POST /batches`."""
         self.check_size(request)
         body = _asked(request)
-        return self._taken(self.submit(body, _caller(request), now_ms(), **self.told(request)), request)
+        return self._taken(self.submit(body, asking(request), now_ms(), **self.told(request)), request)
 
     def retry_batch(self, request: Request) -> Reply:
         """`POST /batches/{id}/retry`: the rows that did not succeed, as a batch of their own."""
-        taken = self.submit.again(_id(request), _caller(request), now_ms(), **self.told(request))
+        taken = self.submit.again(_id(request), asking(request), now_ms(), **self.told(request))
         return self._taken(taken, request)
 
     def estimate_batch(self, request: Request) -> Reply:
         """`POST /batches/estimate`: nothing is run, kept or held."""
-        return Reply(200, self.estimate(_asked(request), _caller(request), now_ms()))
+        return Reply(200, self.estimate(_asked(request), asking(request), now_ms()))
 
     def list_batches(self, request: Request) -> Reply:
         """`GET /batches`: newest first. With a `status`, a page may be short and still have a `next_cursor`.
@@ -191,10 +191,6 @@ def _asked(request: Request) -> "BatchRequest":
     if body.input_file_id is not None:
         request.need("files:read")
     return body
-
-
-def _caller(request: Request) -> Caller:
-    return Caller(request.tenant, request.principal, "rest", request.request_id, key=request.key)
 
 
 def _write_cursor(place: "Place | None") -> str | None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from broker.clock import now_ms
 from broker.errors import NotFound
-from broker.jobs.accepting import Caller
 from broker.jobs.head import JOB_ID
+from broker.rest.callers import asking
 from broker.rest.http import Reply, Request
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ class BulkDoor:
         from broker.bulk.request import parse_bulk
 
         body = parse_bulk(request.json())
-        caller = Caller(request.tenant, request.principal, "rest", request.request_id, key=request.key)
-        taken = self.ask(body, caller, now_ms(), request.idempotency_key)
+        taken = self.ask(body, asking(request), now_ms(), request.idempotency_key)
         headers = {"location": f"{request.base_url}/jobs/bulk/{taken.made.id}"}
         if taken.repeated:
             headers["idempotent-replayed"] = "true"

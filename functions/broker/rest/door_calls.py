@@ -11,6 +11,7 @@ from broker.jobs.reading import owned
 from broker.jobs.request import JobRequest, parse_request, stored_form
 from broker.jobs.store import REQUEST
 from broker.json_text import MOST_IN_REPLY, in_reply
+from broker.rest.callers import asking
 from broker.rest.http import MOST_WAIT_S, Reply, Request, repeating
 from broker.rest.tries import asked_once
 
@@ -140,7 +141,7 @@ def _refused(status: int, facts: dict[str, Any], request: Request, head: Head) -
     return Reply(status, {"error": facts | {"request_id": request.request_id}}, repeating(again=False), head.id)
 
 
-def counted(api: "Api", request: Request, mapping: Mapping) -> int:
+def counted(api: "Api", request: Request, mapping: Mapping, door: str) -> int:
     """An estimate of the tokens that the model reads which would be asked first.
 
     Raises:
@@ -150,7 +151,7 @@ def counted(api: "Api", request: Request, mapping: Mapping) -> int:
 
     asked, body = parsed(request, mapping)
     try:
-        found = api.estimate(body, request.tenant, now_ms())["candidates"]
+        found = api.estimate(body, asking(request, door), now_ms())["candidates"]
     except InvalidRequest as error:
         raise renamed(error, asked.places) from None
     if not found:

@@ -20,6 +20,7 @@ from broker.errors import (
     Unavailable,
 )
 from broker.json_text import MAX_BODY_BYTES
+from broker.permissions.who import NOBODY, Member
 
 READABLE = (
     "etag, idempotent-replayed, link, location, preference-applied, request-id, retry-after, retry-after-ms, "
@@ -80,6 +81,8 @@ class Request:
     limits: dict[str, Any] = field(default_factory=dict)
     door: str = DOOR
     """By which a job comes that it asks for in the broker's own words."""
+    member: Member = NOBODY
+    """The caller's application, groups and roles."""
     told: dict[str, str] = field(default_factory=dict)
     """Headers of the reply, whatever else becomes of the request."""
 
@@ -96,7 +99,8 @@ class Request:
         made = cls._read(
             event, base_url, identity["tenant"], identity["principal"], frozenset(identity["scopes"].split())
         )
-        return replace(made, key=identity.get("key", ""), limits=json.loads(identity.get("limits", "{}")))
+        limits, member = (json.loads(identity.get(name, "{}")) for name in ("limits", "member"))
+        return replace(made, key=identity.get("key", ""), limits=limits, member=Member.of(member))
 
     @classmethod
     def signed(cls, event: dict[str, Any]) -> "Request":

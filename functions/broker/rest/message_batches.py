@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
 from broker.errors import Conflict, InvalidRequest, KeyReused, NotCancelable, NotFound
-from broker.jobs.accepting import Caller
+from broker.rest.callers import asking
 from broker.rest.http import Reply, Request
 
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ def create_message_batch(door: "BatchDoor", request: Request) -> Reply:
 
     door.check_size(request)
     body = parse_batch(batch_of(request.json()))
-    caller = Caller(request.tenant, request.principal, "rest", request.request_id, key=request.key)
     told = door.told(request)
-    taken = door.submit(body, caller, now_ms(), {MESSAGES: len(body.inline or ())}, **told)
+    taken = door.submit(body, asking(request), now_ms(), {MESSAGES: len(body.inline or ())}, **told)
     if MESSAGES not in taken.batch.asked:
         raise KeyReused("This request made a batch that was deleted since.", param="Idempotency-Key")
     headers = {"idempotent-replayed": "true"} if taken.repeated else {}

@@ -6,17 +6,19 @@ from urllib.parse import unquote
 
 from broker.clock import now_ms
 from broker.errors import NotFound
+from broker.rest.callers import who_asks
 from broker.rest.http import Reply, Request
 from broker.rest.model_view import shown
 from broker.rest.spoken import VERSION
 from broker.routing.circuits import CLOSED
+from broker.routing.permitting import may_use
 
 if TYPE_CHECKING:
     from broker.rest.api import Api
 
 
 def list_models(api: "Api", request: Request) -> Reply:
-    """`GET /models`: what the tenant may use, at which price, and how it fares."""
+    """`GET /models`: what the caller may use, at which price, and how it fares."""
     found = [*_models(api, request)]
     if VERSION in request.headers:
         from broker.doors.anthropic import model_page
@@ -39,12 +41,13 @@ def get_model(api: "Api", request: Request) -> Reply:
 
 def _models(api: "Api", request: Request) -> Iterator[dict[str, Any]]:
     now = now_ms()
-    allowed = api.tenants.get(request.tenant, now).models
+    tenant = api.tenants.get(request.tenant, now)
+    who, catalog = who_asks(request, tenant), api.models.catalog(now)
     states, figures = api.health.states(now, request.tenant), api.health.figures(now)
     return (
         shown(model, states.get(model.id, CLOSED), figures.get(model.id))
-        for model in api.models.all(now).values()
-        if allowed is None or model.id in allowed
+        for model in catalog.models.values()
+        if (tenant.models is None or model.id in tenant.models) and may_use(catalog.permissions, who, model)
     )
 
 

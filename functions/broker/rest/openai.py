@@ -86,7 +86,7 @@ def count_tokens(api: "Api", request: Request) -> Reply:
     """`POST /responses/input_tokens`: an estimate for the model that would be asked first."""
     from broker.doors.responses import job_of
 
-    return Reply(200, {"object": "response.input_tokens", "input_tokens": counted(api, request, job_of)})
+    return Reply(200, {"object": "response.input_tokens", "input_tokens": counted(api, request, job_of, DOOR)})
 
 
 def create_completion(api: "Api", request: Request) -> Reply:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 from broker.clock import now_ms
 from broker.errors import InvalidRequest
 from broker.prompts.listing import MOST_LISTED
+from broker.rest.callers import who_asks
 from broker.rest.http import Reply, Request
+from broker.routing.permitting import barring, first_against, is_about_all
 
 if TYPE_CHECKING:
     from broker.rest.api import Api
@@ -41,9 +43,17 @@ def list_prompts(api: "Api", request: Request) -> Reply:
     after = request.query.get("cursor") or None
     if after is not None and not re.fullmatch("[!-~]{1,128}", after):
         raise InvalidRequest("The cursor is not one of ours.", param="cursor")
-    allowed, catalog = api.tenants.get(request.tenant, now).models, api.models.catalog(now)
+    tenant, catalog = api.tenants.get(request.tenant, now), api.models.catalog(now)
+    who = who_asks(request, tenant)
 
-    def may_use(name: str) -> bool:
-        return name == "auto" or allowed is None or not allowed.isdisjoint(catalog.expand(name))
+    def may_run(prompt: str, model: str) -> bool:
+        asked = {"task": "chat", "prompt": {"id": prompt}}
+        rules = barring(catalog.permissions, who, asked)
+        if any(is_about_all(rule) for rule in rules):
+            return False
+        return model == "auto" or any(
+            (tenant.models is None or each in tenant.models) and first_against(rules, catalog.models[each]) is None
+            for each in catalog.expand(model)
+        )
 
-    return Reply(200, api.prompts(may_use, limit=limit, after=after))
+    return Reply(200, api.prompts(may_run, limit=limit, after=after))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from broker.errors import InvalidRequest
 from broker.routing.model import Model
+from broker.routing.permitting import PERMISSION, permission_of
 from broker.routing.routes import ALIAS, ROUTE, Alias, Catalog, Route
 from broker.storage import Database, Item
 
@@ -54,9 +55,12 @@ def _read(items: list[Item]) -> Catalog:
     open_ones = [item for item in items if item.get("enabled", True)]
     aliases = [Alias.from_item(item) for item in open_ones if item["sk"].startswith(ALIAS)]
     routes = [Route.from_item(item) for item in open_ones if item["sk"].startswith(ROUTE)]
-    models = [Model.from_item(item) for item in items if not item["sk"].startswith((ALIAS, ROUTE))]
+    models = [Model.from_item(item) for item in items if not item["sk"].startswith((ALIAS, ROUTE, PERMISSION))]
+    # A name that is out of use still stands for its models where a permission says it: none of them is let go by that.
+    names = {item["sk"].removeprefix(ALIAS): item["models"] for item in items if item["sk"].startswith(ALIAS)}
     return Catalog(
         {model.id: model for model in models},
         {alias.id: alias for alias in aliases},
         {(row.task, row.query_type): row for row in routes},
+        tuple(permission_of(item, names) for item in open_ones if item["sk"].startswith(PERMISSION)),
     )

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.clock import NANO, iso
-from broker.errors import BrokerError, CircuitOpen, Forbidden, InvalidRequest, TimedOut
+from broker.errors import BrokerError, CircuitOpen, Forbidden, InvalidRequest, PermissionDenied, TimedOut
 from broker.routing.model import Model
+from broker.routing.permitting import first_against
 from broker.routing.provider_options import not_taken, refuses
 from broker.routing.question import Question
 from broker.routing.residency import outside
@@ -27,6 +28,11 @@ class Constraint:
 def is_over(model: Model, question: Question) -> bool:
     """True from the day of the model's sunset on (UTC)."""
     return model.sunset is not None and str(iso(question.now))[:10] >= model.sunset[:10]
+
+
+def _permitted(model: Model, question: Question) -> str | None:
+    rule = first_against(question.barring, model)
+    return None if rule is None else f"the permission {rule.id} does not allow it"
 
 
 def _status(model: Model, question: Question) -> str | None:
@@ -117,6 +123,7 @@ def _time(model: Model, question: Question) -> str | None:
 
 
 CONSTRAINTS = (
+    Constraint("permitted", _permitted, PermissionDenied),
     Constraint("status", _status),
     Constraint("sunset", _sunset),
     Constraint("allowed", _allowed, Forbidden),

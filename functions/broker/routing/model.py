@@ -9,7 +9,7 @@ from broker.prompt_marks import LONG
 from broker.routing.credentials import Credential
 from broker.storage import Item
 
-SETS = ("tasks", "capabilities", "regions", "provider_options")
+SETS = ("tasks", "capabilities", "regions", "provider_options", "tags")
 """Kept as lists."""
 
 ASKED_TO_KEEP = frozenset({"anthropic", "bedrock"})
@@ -80,6 +80,8 @@ class Model:
     """When this version of it was, in milliseconds; 0 where that is not known."""
     provider_options: frozenset[str] = frozenset()
     """Fields of its provider's own that requests may send it (`routing.provider_options`)."""
+    tags: frozenset[str] = frozenset()
+    """The operators' words for it, which permissions may go by."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What its provider alone understands (`wire.base.Call.options`)."""
 

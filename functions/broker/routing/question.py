@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from broker.permissions.rules import Permission
+from broker.permissions.who import Who
 from broker.prompt_marks import longest_asked
 from broker.routing.circuits import CLOSED, State
 from broker.routing.figures import Figures
@@ -31,6 +33,10 @@ class Question:
     allowed: Collection[str] | None = None
     """The models that the tenant may use; None for all."""
     tenant: str = ""
+    who: Who | None = None
+    """Who asks, where permissions are to hold."""
+    barring: tuple[Permission, ...] = ()
+    """Those that keep them from some model, or from all; the selection finds them."""
     job_id: str = ""
     """What an experiment is split by, where the request has no routing key; empty before there is a job."""
     states: Mapping[str, State] = field(default_factory=dict)

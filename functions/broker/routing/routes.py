@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from broker.errors import InvalidRequest
+from broker.permissions.rules import Permission
 from broker.routing.model import Model
 from broker.routing.residency import Residency
 from broker.storage import Item
@@ -88,6 +89,8 @@ class Catalog:
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     routes: Mapping[tuple[str | None, str | None], Route] = field(default_factory=dict)
     """By task and query type."""
+    permissions: tuple[Permission, ...] = ()
+    """Who may do what; aliases in them stand for their models."""
 
     def route(self, task: str, query_type: str | None) -> Route | None:
         """The row that fits best: both named, then the query type alone, then the task alone, then the default.

@@ -4,10 +4,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker.clock import NANO
-from broker.errors import BrokerError, CircuitOpen, Forbidden, InvalidRequest, TimedOut
+from broker.errors import BrokerError, CircuitOpen, Forbidden, InvalidRequest, PermissionDenied, TimedOut
+from broker.permissions.refusing import refusal
+from broker.permissions.rules import Permission
 from broker.routing.constraints import Fault, fault, is_over
 from broker.routing.model import Model
 from broker.routing.ordering import Placed, arrange, is_settled
+from broker.routing.permitting import barring, bars
 from broker.routing.question import Question
 from broker.routing.routes import Catalog, Named, Order, order_for
 
@@ -40,6 +43,8 @@ class Selection:
     """The guardrail policies of the registry's route that was followed."""
     postprocess: str | None = None
     """What that route has done to answers, as JSON."""
+    barring: tuple[Permission, ...] = ()
+    """The permissions that keep models out which could do it otherwise."""
 
     def refusal(self) -> BrokerError:
         """The error of a request that no model can do; where only time or a circuit stands in the way, that one."""
@@ -50,6 +55,8 @@ class Selection:
             return CircuitOpen(message, code="circuits_open", retry_after=self.retry_after)
         if TimedOut in kinds:
             return TimedOut(message, code="too_slow")
+        if PermissionDenied in kinds and kinds <= {PermissionDenied, Forbidden}:
+            return refusal(self.barring)
         if kinds == {Forbidden} and len(self.faults) == 1:
             return Forbidden(f"No model may do this job ({why}).", code="model_not_allowed", param="model")
         return InvalidRequest(message, code="no_candidate", param="model")
@@ -67,7 +74,11 @@ def select(question: Question, catalog: Catalog) -> Selection:
     Raises:
         InvalidRequest: a model is named that does not exist; `param` is the field.
     """
-    question = replace(question, residency=catalog.residency(question.request, redacts=question.redacts))
+    question = replace(
+        question,
+        residency=catalog.residency(question.request, redacts=question.redacts),
+        barring=barring(catalog.permissions, question.who, question.request),
+    )
     order = order_for(question.request, catalog)
     names = order.names if order else [Named(each, "") for each in catalog.open()]
     entries, replaced = _succeeded([(each, catalog.models[each.model]) for each in names], catalog, question)
@@ -91,6 +102,7 @@ def select(question: Question, catalog: Catalog) -> Selection:
     known = {each["model"] for each in route}
     others = _not_named(order)
     route += [{"model": each, "taken": False, "why": others} for each in sorted(catalog.models) if each not in known]
+    kept_out = [model for _, model in entries if model.id in faults and faults[model.id].error is PermissionDenied]
     shut = [model for _, model in entries if model.id in faults and faults[model.id].error is CircuitOpen]
     return Selection(
         tuple(each.model for each in taken),
@@ -101,6 +113,7 @@ def select(question: Question, catalog: Catalog) -> Selection:
         min((question.state(model).retry_after(question.now) for model in shut), default=None),
         order.route.guardrails if order and order.route else (),
         order.route.postprocess if order and order.route else None,
+        tuple(rule for rule in question.barring if any(bars(rule, model) for model in kept_out)),
     )
 
 

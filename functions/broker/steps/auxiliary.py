@@ -17,7 +17,9 @@ from broker.guardrails.engines.questions import (
 )
 from broker.guardrails.engines.tasks import reads_texts, task_for
 from broker.guardrails.policy import Policy, Stage
+from broker.permissions.rules import Permission
 from broker.routing.model import Model
+from broker.routing.permitting import barring, first_against
 from broker.routing.question import Question
 from broker.routing.residency import Residency, outside
 from broker.routing.routes import Catalog
@@ -36,7 +38,11 @@ SUMMARISERS = "summarizer"
 
 
 def summariser(
-    catalog: Catalog, allowed: Collection[str] | None, tokens: int, residency: Collection[Residency] = ()
+    catalog: Catalog,
+    allowed: Collection[str] | None,
+    tokens: int,
+    residency: Collection[Residency] = (),
+    barred: Collection[Permission] = (),
 ) -> Model | None:
     """The first model of the alias, or else the cheapest chat model, that may see the turns; None for none.
 
@@ -45,6 +51,7 @@ def summariser(
         allowed: those that the tenant may use; None for all.
         tokens: of a summary.
         residency: what routes demand of the models that the job asks.
+        barred: the permissions that keep its caller from models (`routing.permitting.barring`).
     """
     named = catalog.aliases.get(SUMMARISERS)
     fit = [
@@ -56,6 +63,7 @@ def summariser(
         and not model.asynchronous
         and (allowed is None or model.id in allowed)
         and outside(model, residency) is None
+        and first_against(barred, model) is None
         and model.context_window >= LEAST_WINDOWS * tokens
     ]
     if named:
@@ -145,7 +153,8 @@ def worst_auxiliary(question: Question, catalog: Catalog, tenant: Tenant) -> int
     worst = 0
     if question.request.get("context", {}).get("strategy") == "summarize":
         residency = catalog.residency(question.request, redacts=question.redacts)
-        cheap = summariser(catalog, tenant.models, SUMMARY_TOKENS, residency)
+        barred = barring(catalog.permissions, question.who, question.request)
+        cheap = summariser(catalog, tenant.models, SUMMARY_TOKENS, residency, barred)
         worst += cheap.worst_case(question.tokens(cheap), SUMMARY_TOKENS) if cheap else 0
     embedding = catalog.models.get(tenant.cache_embedding_model or "")
     if embedding and "similarity" in question.request.get("cache", {}):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.clock import usd
+from broker.jobs.accepting import Caller, as_asked
 from broker.jobs.request import JobRequest, stored_form, times
 from broker.routing.figures import Health
 from broker.routing.question import Question
@@ -20,7 +21,7 @@ class EstimateJob:
     health: Health
     check_webhook: Callable[[str], None]
 
-    def __call__(self, request: JobRequest, tenant_id: str, now: int) -> dict[str, Any]:
+    def __call__(self, request: JobRequest, caller: Caller, now: int) -> dict[str, Any]:
         """The estimate in its public form (`contract.models.Estimate`).
 
         Candidates may be none where only circuits or live figures stand in the way: the job would be accepted.
@@ -30,7 +31,8 @@ class EstimateJob:
         """
         if request.webhook:
             self.check_webhook(request.webhook.url)
-        question, worst, usual_s = self.prepare.quote(tenant_id, stored_form(request), now)
+        tenant_id = caller.tenant
+        question, worst, usual_s = self.prepare.quote(tenant_id, as_asked(stored_form(request), caller), now)
         has_budget = self.prepare.check_covers(tenant_id, worst, now)
         limited = has_budget or "max_cost_usd" in question.routing
         asked = replace(

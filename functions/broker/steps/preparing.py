@@ -7,7 +7,7 @@ from typing import Any
 
 from broker.context.chains import FIELD, Chains
 from broker.context.conversations import Turns, recall, room_for_history
-from broker.errors import PolicyMissing
+from broker.errors import PermissionDenied, PolicyMissing
 from broker.guardrails.canary import planted
 from broker.guardrails.policy import Policy, redacts
 from broker.guardrails.untrusted import strongest
@@ -17,12 +17,16 @@ from broker.jobs.holding import Hold, Prepared
 from broker.jobs.media_references import check_media
 from broker.jobs.store import Jobs, Payloads
 from broker.json_schema import checking
+from broker.permissions.refusing import OnDenied, quietly
+from broker.permissions.who import Who
 from broker.prompts.templates import Prompts, apply_hints, arm_key
 from broker.routing.catalog import Models
+from broker.routing.permitting import check_history, check_named, check_request
 from broker.routing.provider_options import check_known
 from broker.routing.question import Question
 from broker.routing.routes import order_for
 from broker.routing.selection import Selection, select, worst_case_price
+from broker.steps.asked_by import denial_of, who_of
 from broker.steps.auxiliary import worst_auxiliary, worst_guarding
 from broker.steps.token_counter import counter
 from broker.storage import Database
@@ -49,6 +53,7 @@ class Prepare:
     jobs: Jobs
     payloads: Payloads
     """Of earlier jobs, which requests may go on from."""
+    on_denied: OnDenied = quietly
 
     def __call__(self, tenant_id: str, document: dict[str, Any], now: int) -> Prepared:
         """Prepare one request.
@@ -56,6 +61,7 @@ class Prepare:
         Raises:
             InvalidRequest: an unknown model or prompt, a variable at fault, or no model that could do it.
             Forbidden: the tenant may not use what it names.
+            PermissionDenied: who asks may not.
         """
         question, chosen, holding = self._ready(tenant_id, document, now)
         hold = self._hold(self.tenants.get(tenant_id, now), self._worst(chosen, question, holding), question, now)
@@ -98,18 +104,29 @@ class Prepare:
         self, tenant_id: str, document: dict[str, Any], now: int
     ) -> tuple[Question, Selection, tuple[Policy, ...]]:
         """The request as the models will get it; those that could do it; the guardrail policies that will hold."""
-        question = self._question(tenant_id, document, now)
+        who = who_of(document, self.tenants.get(tenant_id, now))
+        try:
+            return self._permitted(who, document, now)
+        except PermissionDenied as error:
+            self.on_denied(denial_of(error, who))
+            raise
+
+    def _permitted(
+        self, who: Who, document: dict[str, Any], now: int
+    ) -> tuple[Question, Selection, tuple[Policy, ...]]:
+        check_request(self.models.catalog(now).permissions, who, document)
+        question = self._question(who, document, now)
         chosen = self._chosen(question)
         holding = self._holding(chosen, question)
-        armed = _armed(question.request, tenant_id, holding)
+        armed = _armed(question.request, who.tenant, holding)
         if armed != question.request:
             question = replace(question, request=armed, tokens=counter(armed))
             chosen = self._chosen(question)
         return question, chosen, holding
 
-    def _question(self, tenant_id: str, document: dict[str, Any], now: int) -> Question:
+    def _question(self, who: Who, document: dict[str, Any], now: int) -> Question:
         """The request with its prompt filled and its conversation in it, and who asks."""
-        tenant = self.tenants.get(tenant_id, now)
+        tenant_id, tenant = who.tenant, self.tenants.get(who.tenant, now)
         check_media(document, tenant_id, self.inbox)
         document, named = dict(document), tuple(document.get(POLICIES, ()))
         document.pop(POLICIES, None)
@@ -117,7 +134,8 @@ class Prepare:
         policies = tuple(dict.fromkeys(named + policies))
         if schema := filled.get("output_schema"):
             checking.check_schema(schema)
-        asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id, policies=policies)
+        asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id, who=who)
+        asked = replace(asked, policies=policies)
         asked = replace(asked, redacts=self._redacts(asked))
         if filled["task"] != "chat":
             return asked
@@ -127,12 +145,15 @@ class Prepare:
             recalled = self._recalled(asked)
         else:
             return asked
+        check_history(recalled, who, self.models.catalog(now))
         taken = asked.redacts and not has_unread(recalled)  # earlier turns may have pictures
         return replace(asked, request=recalled, tokens=counter(recalled), redacts=taken)
 
     def _chosen(self, question: Question) -> Selection:
         check_known(question.request, self.models.catalog(question.now).models.values())
         chosen = select(question, self.models.catalog(question.now))
+        if question.who:
+            check_named(question.request, question.who, self.models.catalog(question.now))
         if not chosen.candidates:
             raise chosen.refusal()
         return chosen

@@ -4,14 +4,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from broker.errors import CircuitOpen, Forbidden, InvalidRequest, TimedOut
+from broker.errors import BrokerError, CircuitOpen, Forbidden, InvalidRequest, PermissionDenied, TimedOut
 from broker.jobs.explained import on_head, packed
 from broker.jobs.reviewing import kept_answer
 from broker.jobs.store import Jobs, Payloads
+from broker.permissions.refusing import OnDenied, quietly
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.routing.question import Question
 from broker.routing.selection import Selection, select
+from broker.steps.asked_by import denial_of, who_of
 from broker.steps.cache_lookup import CacheLookup
 from broker.steps.context import Run, enter, material
 from broker.steps.repeating import answer_on_record
@@ -29,6 +31,7 @@ class SelectModel:
     tenants: Tenants
     cache_lookup: CacheLookup
     health: Health
+    on_denied: OnDenied = quietly
 
     def __call__(self, run: Run, now: int) -> dict[str, Any]:
         """Returns `{"candidates": [model ids]}`, and what `CacheLookup` has to say for a job that asked for the cache.
@@ -74,6 +77,7 @@ class SelectModel:
             now,
             allowed=tenant.models,
             tenant=run.tenant,
+            who=who_of(request, tenant),
             job_id=run.id,
             states=self.health.states(now, run.tenant),
             figures=self.health.figures(now),
@@ -87,9 +91,15 @@ class SelectModel:
         if short is None:
             self.jobs.note(run, f"ROUTE#{run.fence.run}", reasons)
         if not chosen.candidates:
-            raise chosen.refusal()
+            raise self._refusal(chosen, question)
         found = self.cache_lookup(run, request, tenant, chosen.candidates, now)
         return {"candidates": [model.id for model in chosen.candidates]} | ({"route": short} if short else {}) | found
+
+    def _refusal(self, chosen: Selection, question: Question) -> BrokerError:
+        error = chosen.refusal()
+        if isinstance(error, PermissionDenied) and question.who:
+            self.on_denied(denial_of(error, question.who, question.job_id))
+        return error
 
     def _keep(self, run: Run, model_id: str, now: int) -> dict[str, Any]:
         """Whether an answer that is there is to be kept for who asks the same; not where its model is no more."""

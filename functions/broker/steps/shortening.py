@@ -25,7 +25,9 @@ from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.catalog import Models
 from broker.routing.model import Model
+from broker.routing.permitting import barring
 from broker.routing.question import Question
+from broker.steps.asked_by import who_of
 from broker.steps.auxiliary import summariser
 from broker.steps.calling import Calling
 from broker.steps.context import Run, enter
@@ -109,9 +111,10 @@ class Shorten:
         name = f"SUMMARY#{zlib.crc32(json.dumps(turns, sort_keys=True).encode()):08x}"
         if kept := self.payloads.load(run.id, name):
             return str(kept["text"])
-        allowed, catalog = self.tenants.get(run.tenant, now).models, self.models.catalog(now)
+        tenant, catalog = self.tenants.get(run.tenant, now), self.models.catalog(now)
         residency = catalog.residency(request, redacts=bool(run.redacts))
-        cheap = summariser(catalog, allowed, SUMMARY_TOKENS, residency) or model
+        barred = barring(catalog.permissions, who_of(request, tenant), request)
+        cheap = summariser(catalog, tenant.models, SUMMARY_TOKENS, residency, barred) or model
         asked = summary_request(turns, cheap.context_window, family_of(cheap.name))
         text = str(self.calling.auxiliary(run, cheap, asked, SUMMARIZES, now).get("text", ""))
         self.payloads.save(run, name, {"text": text})

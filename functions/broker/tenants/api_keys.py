@@ -5,8 +5,8 @@ an unknown one without a read, and lets secret scanners be sure of what they fou
 for there is nothing to guess in 256 random bits.
 
 Stored in the table `registry` as pk `KEY#<hash>`, sk `KEY`: tenant, principal, scopes, status, created_at, valid_until,
-limits; and once more for those who list a tenant's keys, as pk `KEYS#<tenant>`, sk the beginning of the hash, with all
-of it as `digest`.
+limits, application; and once more for those who list a tenant's keys, as pk `KEYS#<tenant>`, sk the beginning of the
+hash, with all of it as `digest`.
 """
 
 import hashlib
@@ -47,10 +47,12 @@ def key_item(
     created_at: int,
     expires_at: int | None,
     limits: Mapping[str, int] | None = None,
+    application: str | None = None,
+    by: str = "",
 ) -> Item:
-    """The stored form; times in milliseconds, `expires_at` None for a key without an end.
+    """The stored form; times in milliseconds, `expires_at` None for a key without an end, `by` who made it.
 
-    `limits` are its own, by the fields of a registry's entry.
+    `limits` are its own, by the fields of a registry's entry; `application` is the tenant's that it belongs to.
     """
     item: Item = {
         "pk": f"KEY#{digest}",
@@ -60,7 +62,9 @@ def key_item(
         "scopes": list(scopes),
         "status": "active",
         "created_at": created_at,
+        **({"created_by": by} if by else {}),
         **({"limits": dict(limits)} if limits else {}),
+        **({"application": application} if application else {}),
     }
     # Not `expires_at`: that is the tables' TTL attribute, in seconds, and an expired key should say why it fails.
     return item if expires_at is None else item | {"valid_until": expires_at}
@@ -79,6 +83,11 @@ def kept(item: Item) -> tuple[Put, Put]:
 def of_tenant(database: Database, tenant: str) -> list[Item]:
     """The keys of a tenant, by their ids."""
     return database.query("registry", f"KEYS#{tenant}")
+
+
+def key_of(database: Database, tenant: str, named: str) -> Item | None:
+    """A tenant's key by its id; None where there is none."""
+    return database.get("registry", f"KEYS#{tenant}", named)
 
 
 def revocation(item: Item, *, by: str, now: int) -> tuple[Update, Put]:

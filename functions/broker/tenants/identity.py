@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from broker.permissions.who import NOBODY, Member
 from broker.storage import Database, Item
 from broker.tenants.api_keys import PREFIX, key_hash, key_id, well_formed
+from broker.tenants.applications import find_application, member_of
 
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 
@@ -25,6 +27,8 @@ class Identity:
     """The hash of the API key, by which it is looked up again; empty for a token."""
     until: int | None = field(default=None, compare=False)
     """When the token ends, in milliseconds; None for a key."""
+    member: Member = NOBODY
+    """Its application, groups and roles."""
 
 
 class Unauthorized(Exception):
@@ -92,7 +96,10 @@ def credential_of_handshake(headers: Mapping[str, str]) -> str:
 def is_good(database: Database, digest: str, now: int) -> bool:
     """Whether the API key with a hash opens anything now."""
     item = database.get("registry", f"KEY#{digest}", "KEY")
-    return item is not None and _fault(item, now) is None
+    if item is None or _fault(item, now) is not None:
+        return False
+    application = item.get("application")
+    return application is None or find_application(database, item["tenant"], application) is not None
 
 
 def authenticate(header: str, database: Database, now: int, verifier: Callable[[], TokenVerifier]) -> Identity:
@@ -105,8 +112,13 @@ def authenticate(header: str, database: Database, now: int, verifier: Callable[[
         verifier: gives the verifier of JWTs; called for a JWT only, for it loads a cryptography library.
 
     Raises:
-        Unauthorized: the credential is missing, malformed, unknown, revoked or expired.
+        Unauthorized: the credential is missing, malformed, unknown, revoked or expired, or its application is not in
+            use.
     """
+    return _within_application(_known(header, database, now, verifier), database)
+
+
+def _known(header: str, database: Database, now: int, verifier: Callable[[], TokenVerifier]) -> Identity:
     scheme, _, token = header.strip().partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
@@ -128,7 +140,23 @@ def _of_key(key: str, database: Database, now: int) -> Identity:
     if fault := _fault(item, now):
         raise Unauthorized(fault)
     scopes = frozenset(item["scopes"])
-    return Identity(item["tenant"], item["principal"], scopes, key_id(digest), item.get("limits", {}), digest)
+    member = Member(item.get("application", ""))
+    known = item["tenant"], item["principal"], scopes, key_id(digest), item.get("limits", {}), digest
+    return Identity(*known, member=member)
+
+
+def _within_application(identity: Identity, database: Database) -> Identity:
+    """The same, in the groups and roles of its application as well."""
+    member = identity.member
+    if member.application:
+        item = find_application(database, identity.tenant, member.application)
+        if item is None:
+            raise Unauthorized("unknown_application")
+        of_application = member_of(item)
+        member = member.joined(of_application.groups, of_application.roles)
+    if member.is_too_much:
+        raise Unauthorized("too_many_groups")
+    return replace(identity, member=member)
 
 
 def _fault(item: Item, now: int) -> str | None:

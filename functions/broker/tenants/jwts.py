@@ -1,15 +1,17 @@
 """JWTs of registered OIDC issuers (table `registry`, pk `ISSUER#<iss>`, sk `ISSUER`).
 
-An issuer's item has `jwks_uri`, `audience`, `tenant` or `tenant_claim`, `scope_claim` and `status`. Loaded only when a
-JWT arrives: PyJWT and cryptography are heavy.
+An issuer's item has `jwks_uri`, `audience`, `tenant` or `tenant_claim`, `scope_claim` and `status`, and perhaps the
+claims of application, groups and roles. Loaded only when a JWT arrives: PyJWT and cryptography are heavy.
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import jwt
 
+from broker.permissions.who import Member
 from broker.storage import Database, Item
 from broker.tenants.identity import TENANT, Identity, Unauthorized
 
@@ -30,6 +32,9 @@ LONGEST_ISSUER = 1024
 """Characters; a table's key has no room for many more."""
 
 MOST_BYTES = 256 * 1024
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
+"""What an application may be called; it stands in a table's key."""
 
 
 class Verifier:
@@ -103,7 +108,23 @@ def _identity(issuer: Item, claims: dict[str, Any]) -> Identity:
     if not isinstance(scopes, list) or not all(isinstance(each, str) for each in scopes):
         raise Unauthorized("malformed_scopes")
     until = int(claims["exp"] + LEEWAY_S) * 1000
-    return Identity(tenant, str(claims["sub"]), frozenset(scopes), until=until)
+    return Identity(tenant, str(claims["sub"]), frozenset(scopes), until=until, member=_member(issuer, claims))
+
+
+def _member(issuer: Item, claims: dict[str, Any]) -> Member:
+    """Application, groups and roles, by the claims that the issuer's entry names; a text is one name."""
+    application = claims.get(issuer.get("application_claim", ""), "")
+    if not isinstance(application, str) or (application and not NAME.fullmatch(application)):
+        raise Unauthorized("malformed_application")
+    groups, roles = (_names(claims.get(issuer.get(f"{kind}_claim", ""), ())) for kind in ("groups", "roles"))
+    return Member(application, groups, roles)
+
+
+def _names(claim: Any) -> frozenset[str]:
+    names = [claim] if isinstance(claim, str) else claim
+    if not isinstance(names, list | tuple) or not all(isinstance(each, str) and each.isprintable() for each in names):
+        raise Unauthorized("malformed_groups")
+    return frozenset(names)
 
 
 def fetch_jwks(url: str, *, allow_http: bool) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Tenants as the operators registered them (table `registry`, pk `TENANT#id`)."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from broker.errors import Forbidden
 from broker.storage import Database
@@ -23,6 +23,10 @@ class Tenant:
     """One tenant. `monthly_budget` is in nano-dollars, None for no limit; `models` None for all."""
 
     id: str
+    organisation: str = ""
+    """What it is a part of; empty for nothing."""
+    inbox_application: str | None = None
+    """Which of its applications what it puts into the inbox belongs to."""
     monthly_budget: int | None = None
     models: frozenset[str] | None = None
     policy: dict[str, Any] = field(default_factory=dict)
@@ -75,6 +79,13 @@ class Tenant:
     """When rows of its batches may begin that name no hours themselves (`batches.hours.OffPeak.of`)."""
 
 
+class Sender(NamedTuple):
+    """Whose events are those of a source."""
+
+    tenant: str
+    application: str | None = None
+
+
 class Tenants:
     """The tenants of the deployment, each kept in memory for half a minute."""
 
@@ -96,6 +107,8 @@ class Tenants:
             models = item.get("models")
             tenant = Tenant(
                 id=tenant_id,
+                organisation=item.get("organisation", ""),
+                inbox_application=item.get("inbox_application"),
                 monthly_budget=item.get("monthly_budget"),
                 models=None if models is None else frozenset(models),
                 policy=item.get("policy", {}),
@@ -133,8 +146,8 @@ class Tenants:
         """Read it anew at the next question."""
         self._kept.pop(tenant_id, None)
 
-    def of_event(self, account: str, source: str) -> str:
-        """The tenant that events of an account and source belong to (pk `SOURCE#account#source`).
+    def of_event(self, account: str, source: str) -> Sender:
+        """Whose events of an account and source are (pk `SOURCE#account#source`).
 
         Raises:
             Forbidden: no tenant is registered for them.
@@ -142,4 +155,4 @@ class Tenants:
         item = self._database.get("registry", f"SOURCE#{account}#{source}", "SOURCE")
         if item is None or not item.get("enabled", True):
             raise Forbidden(f"No tenant is registered for events of source {source!r}.", code="unknown_source")
-        return str(item["tenant"])
+        return Sender(str(item["tenant"]), item.get("application"))

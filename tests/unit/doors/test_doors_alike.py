@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from broker.jobs.head import Head
 from broker.jobs.store import REQUEST
+from broker.permissions.who import ASKED_BY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -189,7 +190,7 @@ def record(world: World, head: Head) -> tuple[Json, Json]:
     """What is kept of a job, without what is its own: its head, and its request as steps read it."""
     kept = {name: value for name, value in asdict(world.jobs.get(head.id)).items() if name not in OWN}
     request = world.payloads.load(head.id, REQUEST) or {}
-    return kept, {name: value for name, value in request.items() if name not in OF_ROWS}
+    return kept, {name: value for name, value in request.items() if name not in (*OF_ROWS, ASKED_BY)}
 
 
 def by_rest(resource: str, body: Json) -> tuple[Json, Json]:

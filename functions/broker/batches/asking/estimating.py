@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.batches.asking.hours import OffPeak
@@ -18,8 +18,8 @@ from broker.jobs.request import JobRequest
 MOST_ERRORS = 5
 """That are told; the others are counted."""
 
-Quote = Callable[[JobRequest, str, int], dict[str, Any]]
-"""The estimate of one job (`POST /v1/estimates`); for a tenant, at a moment."""
+Quote = Callable[[JobRequest, Caller, int], dict[str, Any]]
+"""The estimate of one job (`POST /v1/estimates`); for who asks, at a moment."""
 
 BatchPrice = Callable[[str, int, int, int], int | None]
 """Nano-dollars that a call of so many tokens in, and at most so many out, is expected to cost by the price that the
@@ -43,21 +43,21 @@ class EstimateBatch:
         Raises:
             InvalidRequest: and its kin, as from submitting the batch; not for rows, whose errors are told.
         """
-        asked = self.submit.check(request, caller.tenant, now)
+        asked = self.submit.check(request, caller, now)
         sample = self.sampling(request, self.submit.found(request, caller.tenant, now), asked)
         quotes: list[dict[str, Any]] = []
         errors: list[dict[str, Any]] = []
         for row in sample.rows:
             try:
-                quotes.append(self._quote(row.request(), caller.tenant, now))
+                quotes.append(self._quote(row.request(), replace(caller, door="batch"), now))
             except BrokerError as error:
                 errors.append({"line": row.line, "param": None, **error.facts()})
         return self._shown(request, asked, sample, quotes, errors, now)
 
-    def _quote(self, row: RowRequest, tenant: str, now: int) -> dict[str, Any]:
+    def _quote(self, row: RowRequest, caller: Caller, now: int) -> dict[str, Any]:
         request = row.parse()
         try:
-            return self.quote(request, tenant, now)
+            return self.quote(request, caller, now)
         except InvalidRequest as error:
             raise row.named(error) from None
 

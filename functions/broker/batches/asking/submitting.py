@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from broker.batches.asking.hours import OffPeak
 from broker.batches.asking.request import BatchRequest, asked_of
-from broker.batches.batch import BEGUN_MS, BY_KEY, KEEP_S, MESSAGES, Batch, BatchStatus, is_document
+from broker.batches.batch import BEGUN_MS, BY_KEY, BY_MEMBER, KEEP_S, MESSAGES, Batch, BatchStatus, is_document
 from broker.batches.ports import BatchWorkflows, RowBytes
 from broker.batches.rows.planning import MOST_BYTES
 from broker.batches.store import Batches
@@ -79,8 +79,8 @@ class Submit:
     rows: RowBytes
     workflows: BatchWorkflows
     check_webhook: Callable[[str], None]
-    check_names: Callable[[BatchRequest, Tenant, int], None]
-    """Raises where a prompt or model that all rows are to have is not there for this tenant."""
+    check_names: Callable[[BatchRequest, Caller, Tenant, int], None]
+    """Raises where a prompt or model that all rows are to have is not there for who asks."""
     inbox: str
     """The bucket that requests may point into."""
     room: Room
@@ -157,20 +157,20 @@ class Submit:
         own, database = f"batch_{uuid7_hex(now)}", self.batches.database
         return once(database, caller.tenant, document, own, now, find, kept, **told).made
 
-    def check(self, request: BatchRequest, tenant_id: str, now: int) -> dict[str, Any]:
+    def check(self, request: BatchRequest, caller: Caller, now: int) -> dict[str, Any]:
         """Look at all that a batch says beside its rows; gives it as a batch keeps it (`Batch.asked`).
 
         Raises:
             InvalidRequest: and its kin.
         """
-        tenant = self.tenant_of(tenant_id, now)
+        tenant = self.tenant_of(caller.tenant, now)
         begins_at = request.begins_at(now)
         _check_hours(request.window(tenant.off_peak), begins_at, request.window_s)
         if request.webhook:
             self.check_webhook(request.webhook.url)
         if request.output.key is not None:
             owned_key(request.output.key, tenant.id)
-        self.check_names(request, tenant, now)
+        self.check_names(request, caller, tenant, now)
         return asked_of(request, now, tenant.off_peak)
 
     def found(self, request: BatchRequest, tenant: str, now: int) -> Found | None:
@@ -193,7 +193,7 @@ class Submit:
         return found
 
     def _new(self, request: BatchRequest, batch_id: str, caller: Caller, now: int, more: dict[str, Any]) -> Batch:
-        asked = self.check(request, caller.tenant, now) | more
+        asked = self.check(request, caller, now) | more
         found = self.found(request, caller.tenant, now)
         source = found.source if found else self.rows.write(batch_id, GIVEN, _lines(request.inline or ()))
         return self._made(batch_id, caller, now, {"kind": "object", **source}, asked, request.begins_at(now))
@@ -215,7 +215,7 @@ class Submit:
             expires_at=now // 1000 + KEEP_S,
             ends_at=begins_at + asked["completion_window_s"] * 1000,
             source=source,
-            asked=asked | ({BY_KEY: caller.key} if caller.key else {}),
+            asked=asked | by_whom(caller),
             due_at=now + BEGUN_MS,
         )
 
@@ -232,8 +232,14 @@ class Submit:
             self.on_lost_start(batch, error)
 
 
-OF_ITS_TIME = ("not_before", "max_cost", BY_KEY)
+OF_ITS_TIME = ("not_before", "max_cost", BY_KEY, BY_MEMBER)
 """What is not taken over by a retry: the time has come, the money was for the first, and another may ask for it."""
+
+
+def by_whom(caller: Caller) -> dict[str, Any]:
+    """What a batch keeps of who asked for it, beside the principal."""
+    member = caller.member.kept()
+    return ({BY_KEY: caller.key} if caller.key else {}) | ({BY_MEMBER: member} if member else {})
 
 
 def _beside(key: str, first_id: str, new_id: str) -> str:

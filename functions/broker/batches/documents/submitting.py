@@ -11,11 +11,11 @@ by the other, whatever these say.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from broker.batches.batch import BEGUN_MS, DOCUMENT, KEEP_S, Batch, is_document
+from broker.batches.batch import BEGUN_MS, BY_MEMBER, DOCUMENT, KEEP_S, Batch, is_document
 from broker.batches.documents.children import Child, Children
 from broker.batches.documents.earlier import Earlier, Kept, names_of
 from broker.batches.documents.pages import KNOWN, LoadsPages, Pages, Pin
@@ -70,7 +70,14 @@ class SubmitDocument:
     """Window and family of a model that a recipe names; None where that is not known before."""
 
     def __call__(
-        self, batch_id: str, tenant: str, principal: str, recipe: Recipe, source: dict[str, Any], now: int
+        self,
+        batch_id: str,
+        tenant: str,
+        principal: str,
+        recipe: Recipe,
+        source: dict[str, Any],
+        now: int,
+        member: Mapping[str, Any] | None = None,
     ) -> Batch:
         """Take it; again changes nothing.
 
@@ -81,6 +88,7 @@ class SubmitDocument:
             recipe: the version that it goes by.
             source: the object: `bucket`, `key`, `etag`, `version`.
             now: milliseconds.
+            member: as what who brought it asks (`permissions.who.Member.kept`).
         """
         window, family = self.fit_of(str(recipe.request.get("model", "auto")), now)
         about = {"recipe": recipe.id, "version": recipe.version, "size": recipe.size_for(window), "family": family}
@@ -88,6 +96,8 @@ class SubmitDocument:
             DOCUMENT: {name: value for name, value in about.items() if value is not None},
             "output": {"kind": "outbox", "key": source["key"]},
         }
+        if member:
+            asked[BY_MEMBER] = dict(member)
         if recipe.max_cost is not None:
             asked["max_cost"] = recipe.max_cost
         if recipe.window is not None:

@@ -7,11 +7,11 @@ No row keeps the others waiting. One that fails as nobody foresaw, or takes too 
 the others are done (`tries`); after `TRIES` it is rejected. What is left when the time is over, another message takes.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from broker.batches.batch import BY_KEY, Batch
+from broker.batches.batch import BY_KEY, BY_MEMBER, Batch
 from broker.batches.ports import RowBytes, ShardQueue
 from broker.batches.rows.capping import FIRST_WAIT_S, WAIT_S, Purse, Worst
 from broker.batches.rows.duplicates import Duplicates
@@ -25,6 +25,7 @@ from broker.jobs.accepting import Accept, Caller
 from broker.jobs.idempotency import fingerprint
 from broker.jobs.request import MOST_WAIT_S, JobRequest, stored_form
 from broker.jobs.store import Jobs
+from broker.permissions.who import Member
 from broker.storage import Contended
 
 LEASE_MS = 200_000
@@ -206,13 +207,8 @@ class RunRows:
                 raise content.error
             request = content.request.parse()
             if not self._follows(work, content, request):
-                named = batch.id, batch.id, content.line, content.custom_id, row
-                policies = tuple(batch.asked.get("policies", ()))
-                caller = Caller(
-                    *(batch.tenant, batch.principal, "batch", *named),
-                    policies=policies,
-                    prepared=content.known,
-                    key=batch.asked.get(BY_KEY, ""),
+                caller = replace(
+                    asks_for(batch, content.known), line=content.line, custom_id=content.custom_id, row=row
                 )
                 self._accept(work, content, in_time(request, batch, now), caller, now, job_id)
         except InvalidRequest as error:
@@ -255,3 +251,14 @@ def in_time(request: JobRequest, batch: Batch, now: int) -> JobRequest:
     if "deadline_seconds" in request.model_fields_set:
         left = min(left, request.deadline_seconds)
     return request.model_copy(update={"deadline_seconds": left})
+
+
+def asks_for(batch: Batch, known: Mapping[str, Any]) -> Caller:
+    """Who asks for a row of a batch, but for which; `known` is what was made of the row before."""
+    return Caller(
+        *(batch.tenant, batch.principal, "batch", batch.id, batch.id),
+        policies=tuple(batch.asked.get("policies", ())),
+        prepared=known,
+        key=batch.asked.get(BY_KEY, ""),
+        member=Member.of(batch.asked.get(BY_MEMBER, {})),
+    )
