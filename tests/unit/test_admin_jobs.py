@@ -1,6 +1,7 @@
 """The operators' routes of jobs: of all tenants, with the payload apart and each look at it on record."""
 
 import pytest
+from broker.audit.notes import taken
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.head import Status
 from broker.rest.admin_jobs import MOST_TENANTS
@@ -46,6 +47,20 @@ def test_no_look_is_given_that_could_not_be_put_on_record(world: Contract, monke
     monkeypatch.setattr(type(world.jobs), "note", full)
     with pytest.raises(ConnectionError):
         world.call("GET", f"{ONE}/payload", path={"job_id": head.id})
+
+
+def test_the_audit_trail_is_told_of_looks_at_payloads_and_of_no_others(
+    world: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_QUEUE", "here")
+    path = {"job_id": world.ended(Status.SUCCEEDED).id}
+    taken()
+    world.call("GET", ONE, path=path)
+    world.call("GET", "/admin/jobs")
+    assert not taken()
+    world.call("GET", f"{ONE}/payload", path=path)
+    (noted,) = taken()
+    assert (noted["kind"], noted["subject"], noted["by"]) == ("payload.read", path["job_id"], "me")
 
 
 def test_any_job_is_canceled(world: Contract) -> None:
