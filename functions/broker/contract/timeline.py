@@ -12,6 +12,7 @@ from broker.contract.common import (
     Time,
 )
 from broker.guardrails.policy import Stage
+from broker.jobs.searching import Door
 
 
 class Accepted(Shown):
@@ -19,7 +20,7 @@ class Accepted(Shown):
 
     at: Time
     event: Literal["job.accepted"]
-    door: Literal["rest", "openai", "anthropic", "mcp", "event", "s3"]
+    door: Door
 
 
 class Started(Shown):

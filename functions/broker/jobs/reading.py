@@ -89,6 +89,7 @@ def view(
         "context": _context(notes.get(f"CONTEXT#{head.run}")),
         "conversation_id": head.conversation,
         "retry_of": head.retry_of,
+        "batch_id": head.batch,
         "metadata": asked.get("metadata", {}),
         "erased": ERASED in notes or is_gone(head, output),
         "urls": {

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, get_args
 
 from broker.errors import InvalidRequest
 from broker.jobs.head import Head, Status
 
-DOORS = ("rest", "openai", "anthropic", "mcp", "event", "s3")
+Door = Literal["rest", "openai", "anthropic", "mcp", "event", "s3", "batch"]
+"""By which a job came; of a row of a batch `batch`, whichever door that came by."""
+
+DOORS = get_args(Door)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,6 @@ class OperatorsJobs:
             "tenant": head.tenant,
             "principal": head.principal,
             "door": head.door,
-            "batch_id": head.batch,
             "held_usd": usd(held),
         }
 

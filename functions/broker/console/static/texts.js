@@ -103,7 +103,7 @@ export const T = {
     tokensOf: (read, written) => `${read} in, ${written} out`,
   },
 
-  doors: { rest: "REST", openai: "OpenAI’s routes", anthropic: "Anthropic’s routes", mcp: "agents’ tools", event: "an event", s3: "a file" },
+  doors: { rest: "REST", openai: "OpenAI’s routes", anthropic: "Anthropic’s routes", mcp: "agents’ tools", event: "an event", s3: "a file", batch: "a batch" },
 
   job: {
     title: (id) => `Job ${id}`,
