@@ -10,15 +10,17 @@ SCHEMATHESIS := $(VENV)/schemathesis
 MCP := $(VENV)/mcp
 # Packages of clients that the cookbook is for: each framework in an environment of its own, as its users have it.
 CLIENTS := $(VENV)/clients
+# Looks at templates for what is unsafe; its own environment, for it holds older releases of what others need.
+CHECKOV := $(VENV)/checkov
 NEWEST := $(VENV)/newest
 UV := $(VENV)/uv/bin/uv
 # AsyncAPI's own schema of its documents; only npm has it, and where that is not, one test is passed over.
 ASYNCAPI := $(VENV)/asyncapi
-WITHOUT_CLOUD := tests/unit tests/contract tests/adapters --numprocesses 2
+WITHOUT_CLOUD := tests/unit tests/security tests/contract tests/adapters --numprocesses 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check unit clients newest schemas bench clean
+.PHONY: help demo up down test check unit clients newest checkov schemas bench clean
 
 help:  ## these lines
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -61,13 +63,16 @@ newest: $(UV)  ## the cookbook's programs, with the newest packages of today
 	@$(call npm,$(NEWEST)) install
 	BROKER_CLIENTS=newest $(BIN)/python -m pytest tests/unit/clients
 
+checkov: $(CHECKOV)/installed  ## checkov on all templates: nothing but the exceptions that we name
+	$(BIN)/python -m tests.contract.checkov $(CHECKOV)/bin/checkov
+
 schemas: $(INSTALLED)  ## write schemas/ anew from the models
 	$(BIN)/python -m broker.schemas schemas
 
 bench: $(INSTALLED)  ## start-up, cost and throughput, measured
 	$(BIN)/python -m bench
 
-$(INSTALLED): pyproject.toml functions/requirements.txt
+$(INSTALLED): pyproject.toml functions/requirements.txt functions/broker/cli/requirements.txt
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON3=python3.12 …"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON3) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
@@ -77,6 +82,11 @@ $(SCHEMATHESIS)/installed: $(INSTALLED)
 	@test -x $(SCHEMATHESIS)/bin/python || $(BIN)/python -m venv $(SCHEMATHESIS)
 	$(SCHEMATHESIS)/bin/python -m pip install --quiet --disable-pip-version-check schemathesis==4.32.5
 	@touch $(SCHEMATHESIS)/installed
+
+$(CHECKOV)/installed: $(INSTALLED)
+	@test -x $(CHECKOV)/bin/python || $(BIN)/python -m venv $(CHECKOV)
+	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check checkov==3.3.30
+	@touch $(CHECKOV)/installed
 
 $(MCP)/installed: $(INSTALLED)
 	@test -x $(MCP)/bin/python || $(BIN)/python -m venv $(MCP)

@@ -24,6 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     running.workflows()  # what a cold start builds is not in the first record's time
     left: list[Left] = []
     answer = each_record(event, context, partial(_start, left))
+    running.in_flight().batch_is_over(now_ms())
     if left:
         answer["batchItemFailures"] += [{"itemIdentifier": each} for each in _leave(left)]
     return answer

@@ -1,6 +1,5 @@
 """Dead letters are shown without their payloads, stay there, and go back to where they came from (moto's SQS)."""
 
-import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +10,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from broker.cli import main
-from broker.cli.dead_letters import add_dlq, dlq
+from broker.cli.groups import dlq
+from broker.cli.running import DryRun
+from broker.cli.shell import Shell
 from broker.cloud.dead_letters import DeadLetterQueues, Redriven
 from broker.errors import InvalidRequest, NotFound
 from moto import mock_aws
@@ -224,38 +225,54 @@ class Session:
         return SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=lambda StackName: pages))
 
 
-def run(urls: dict[str, str], *arguments: str) -> str:
-    parser = argparse.ArgumentParser()
-    add_dlq(parser)
-    options = parser.parse_args(arguments, argparse.Namespace(stack="my-broker"))
-    return dlq(SimpleNamespace(options=options, session=Session(urls)))  # type: ignore[arg-type]  # all that it asks for
+def run(urls: dict[str, str], command: Any, *arguments: Any, dry_run: bool = False, refused: bool = False) -> str:
+    shell = Shell({}, "my-broker", dry_run=dry_run)
+    shell.__dict__["session"] = Session(urls)
+    if refused:
+        with pytest.raises(DryRun) as dry:
+            command(shell, *arguments)
+        return str(dry.value)
+    return str(command(shell, *arguments).plain)
 
 
 def test_the_command_lists_shows_and_redrives(client: Any) -> None:
     _, _, urls = made(client)
     put(client, urls["RejectedQueue"], reason="unknown_source: No tenant is registered.")
     put(client, urls["IntakeDeadLetters"], EVENT | {"source": "\x1b]0;evil\x07" + "s" * 300})
-    assert "RejectedQueue: 1 messages" in run(urls, "list").splitlines()
-    shown = run(urls, "show", "rejected")
+    assert "RejectedQueue: 1 messages" in run(urls, dlq.list_queues).splitlines()
+    shown = run(urls, dlq.show, "rejected")
     assert "id e-1" in shown and "source shop" in shown and "reason unknown_source" in shown
     assert SECRET not in shown
-    assert SECRET in run(urls, "show", "rejected", "--payload")
-    odd = run(urls, "show", "intake")
+    assert SECRET in run(urls, dlq.show, "rejected", 10, True)
+    odd = run(urls, dlq.show, "intake")
     assert "\x1b" not in odd and "s" * 300 not in odd
-    assert run(urls, "redrive", "rejected") == "1 messages of RejectedQueue sent again"
-    assert run(urls, "redrive", "intake") == "1 messages of IntakeDeadLetters sent again"
-    assert run(urls, "show", "intake") == "nothing is in IntakeDeadLetters"
+    assert run(urls, dlq.redrive, "rejected") == "1 messages of RejectedQueue sent again"
+    assert run(urls, dlq.redrive, "intake") == "1 messages of IntakeDeadLetters sent again"
+    assert run(urls, dlq.show, "intake") == "nothing is in IntakeDeadLetters"
     assert len(bodies(client, urls["IntakeQueue"])) == 2
+
+
+def test_what_nobody_wants_is_discarded_when_that_is_said_and_what_comes_meanwhile_stays(client: Any) -> None:
+    _, queues, urls = made(client)
+    for number in range(12):
+        put(client, urls["RejectedQueue"], {"id": f"e-{number}"})
+    told = run(urls, dlq.discard, "rejected", refused=True)
+    assert "would delete 12 messages" in told and "--yes" in told
+    assert "would delete 12 messages" in run(urls, dlq.discard, "rejected", True, dry_run=True, refused=True)
+    assert queues.discard(queues.find("rejected"), 0) == 0, "they came after the command began"
+    assert run(urls, dlq.discard, "rejected", True, 2) == "2 messages of RejectedQueue deleted"
+    assert run(urls, dlq.discard, "rejected", True) == "10 messages of RejectedQueue deleted"
+    assert queues.find("rejected").messages == 0
+    assert bodies(client, urls["IntakeQueue"]) == []
 
 
 @pytest.mark.parametrize("body", ["no JSON {", "[1]", '"text"', "[" * 5_000], ids=lambda each: each[:8])
 def test_a_body_that_is_no_event_is_shown_by_what_is_known_of_it(client: Any, body: str) -> None:
     _, _, urls = made(client)
     client.send_message(QueueUrl=urls["RejectedQueue"], MessageBody=body)
-    assert f"bytes {len(body)}" in run(urls, "show", "rejected")
+    assert f"bytes {len(body)}" in run(urls, dlq.show, "rejected")
 
 
 @pytest.mark.parametrize("arguments", [["show", "rejected", "--limit", "0"], ["redrive", "rejected", "--limit", "x"]])
 def test_a_limit_that_is_none_is_refused(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["dlq", *arguments])
+    assert main(["dlq", *arguments]) == 2

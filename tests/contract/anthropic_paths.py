@@ -16,16 +16,6 @@ RESULTS = re.compile(r"self\._get\(\s*path_template\(batch\.results_url,")
 """A call to where a reply says."""
 
 
-OURS = dict.fromkeys(
-    (
-        *(("GET", "/v1/files"), ("POST", "/v1/files"), ("GET", "/v1/files/{}"), ("DELETE", "/v1/files/{}")),
-        ("GET", "/v1/files/{}/content"),
-    ),
-    "[stored files](contract.md#stored-files)",
-)
-"""Routes that have a path of Anthropic's, and another form."""
-
-
 def calls() -> set[tuple[str, str]]:
     """Method and path, with `{}` for each variable; a call that is in beta has the path of the one that is not."""
     found = set()
@@ -42,12 +32,12 @@ def calls() -> set[tuple[str, str]]:
 
 def served() -> set[tuple[str, str]]:
     """The routes, in the same form."""
-    return {(method, f"/v1{re.sub('{[^}]*}', '{}', path)}") for method, path in ROUTES} - OURS.keys()
+    return {(method, f"/v1{re.sub('{[^}]*}', '{}', path)}") for method, path in ROUTES}
 
 
 def unclassified() -> set[tuple[str, str]]:
     """Calls of which nobody said what becomes of them."""
-    left = calls() - served() - OURS.keys()
+    left = calls() - served()
     return {(method, path) for method, path in left if path.split("/")[2] not in ANTHROPIC_GROUPS}
 
 
@@ -56,8 +46,6 @@ def table() -> str:
     lines = ["| call | |", "|---|---|"]
     for method, path in sorted(calls() & served(), key=lambda call: (call[1], call[0])):
         lines.append(f"| `{_shown(method, path)}` | works |")
-    for (method, path), instead in OURS.items():
-        lines.append(f"| `{_shown(method, path)}` | in the form of OpenAI's: {instead} |")
     lines.append("| `GET {results_url}` | works |")
     lines += [f"| `/v1/{group}` | refused; {instead} |" for group, instead in sorted(ANTHROPIC_GROUPS.items())]
     return "\n".join(lines)

@@ -31,6 +31,11 @@ def keyed(call: dict[str, Any]) -> dict[str, Any]:
     return call | {"headers": {**call.get("headers", {}), **KEYED["headers"]}}
 
 
+def theirs(call: dict[str, Any]) -> dict[str, Any]:
+    """A call of Anthropic's clients."""
+    return call | {"headers": {**call.get("headers", {}), "anthropic-version": "2023-06-01"}}
+
+
 def file_before(world: World, before: str) -> dict[str, Any]:
     """Make it, and name it as a call does."""
     match before:
@@ -97,6 +102,13 @@ def file_calls() -> list[Any]:
         ("GET", "/files/{id}/content", 404, None, lost),
         ("DELETE", "/files/{id}", 200, "a file", {}),
         ("DELETE", "/files/{id}", 404, None, lost),
+        ("POST", "/files", 200, None, theirs(form("file", "one\n"))),
+        ("POST", "/files", 400, None, theirs(form("file", "one\n", purpose="batch"))),
+        ("GET", "/files", 200, "a file", theirs({"query": {"limit": "1"}})),
+        ("GET", "/files", 400, None, theirs({"query": {"page": "x"}})),
+        ("GET", "/files/{id}", 200, "a file", theirs({})),
+        ("GET", "/files/{id}", 404, None, theirs(lost)),
+        ("DELETE", "/files/{id}", 200, "a file", theirs({})),
         ("POST", "/uploads", 200, None, coming),
         ("POST", "/uploads", 400, None, {"body": "{}"}),
         ("POST", "/uploads", 409, "upload key held", coming | KEYED),

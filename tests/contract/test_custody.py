@@ -18,6 +18,9 @@ HOLDS_PROMPTS = {"JobsTable", "CacheTable", "RegistryTable"}
 
 BUCKETS = of_type("AWS::S3::Bucket").keys() - {"RecordsBucket"}
 
+NO_PROMPTS = {"AuditBucket"}
+"""The audit trail has none."""
+
 
 def named(value: Any) -> set[str]:
     return set(re.findall(r"\$\{(\w+?)(?:\.Arn)?\}", str(value))) | set(re.findall(r"GetAtt': \['(\w+)'", str(value)))
@@ -38,7 +41,7 @@ def test_each_is_made_by_its_parameter_alone(given: dict[str, str], made: set[st
 
 def test_the_trail_has_all_tables_and_buckets_that_hold_prompts() -> None:
     assert named(told("records")["Tables"]) == HOLDS_PROMPTS
-    assert named(told("records")["Objects"]) == BUCKETS
+    assert named(told("records")["Objects"]) == BUCKETS - NO_PROMPTS
     # A prefix without its slash would be of another bucket's as well, whose name begins alike.
     assert all(each.endswith("/") for each in told("records")["Objects"]["Fn::Sub"].split(","))
     (trail,) = of_part("records", "AWS::CloudTrail::Trail").values()
@@ -62,7 +65,9 @@ def test_others_leaves_out_the_functions_of_this_stack_and_nobody_else() -> None
     text, variables = others["Fn::Sub"]
     assert variables == {"Session": {"Fn::Sub": "arn:${AWS::Partition}:sts::${AWS::AccountId}:assumed-role"}}
     left_out = [re.fullmatch(r"\$\{Session\}/\$\{(\w+)Role\}/", each) for each in text.split(",")]
-    assert [each and f"{each[1]}Function" for each in left_out] == list(functions())
+    assert {each and f"{each[1]}Function" for each in left_out} == functions().keys() - {"ConsoleFunction"}, (
+        "it may nothing"
+    )
     # A parameter's value has 4,096 bytes at most (CloudFormation user guide, "Quotas"), a role's name 64 letters.
     session = len(f"arn:{LONGEST['AWS::Partition']}:sts::{'1' * 12}:assumed-role")
     assert len(left_out) * (session + 64 + 3) <= 4_096
@@ -93,7 +98,10 @@ def test_each_bucket_tells_of_its_requests_where_s3_may_write_them() -> None:
         for each in of_type("AWS::S3::BucketPolicy")["RecordsBucketPolicy"]["PolicyDocument"]["Statement"]
         if each["Effect"] == "Allow" and each["Principal"]["Service"] == "logging.s3.amazonaws.com"
     )
-    assert {target(each) for each in requests["Condition"]["ArnEquals"]["aws:SourceArn"]} == BUCKETS
+    *always, last = requests["Condition"]["ArnEquals"]["aws:SourceArn"]
+    condition, audit, none = last["Fn::If"]
+    assert (condition, target(none)) == ("Audits", "AWS::NoValue")
+    assert {target(each) for each in (*always, audit)} == BUCKETS
     assert requests["Resource"] == {"Fn::Sub": "${RecordsBucket.Arn}/requests/*"}
     prefixes = set()
     for name in BUCKETS:

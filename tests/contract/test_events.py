@@ -255,7 +255,8 @@ def stream_record(item: Item, name: str, before: Item | None = None) -> dict[str
 
 def stream_filters(*, progress: bool = True) -> list[Any]:
     ((_, _, source),) = events("DynamoDB")
-    plain, reviews = source["FilterCriteria"]["Filters"]
+    plain, reviews, *audited = source["FilterCriteria"]["Filters"]
+    assert all(each["Fn::If"][0] == "Audits" for each in audited), "paid for where there is an audit trail alone"
     condition, with_progress, ends = plain["Pattern"]["Fn::If"]
     assert condition == "TellsProgress"
     return [json.loads(with_progress if progress else ends), json.loads(reviews["Pattern"])]

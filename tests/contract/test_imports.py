@@ -124,7 +124,6 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "errors", "storage"),
         *(
             "batches",
-            "bulk",
             "inbox",
             "cloud",
             "delivery",
@@ -193,6 +192,8 @@ THIRD_PARTY: dict[str, set[str]] = {
     "selectolax": {"documents"},
     "stdnum": {"guardrails"},
     "striprtf": {"documents"},
+    "typer": {"cli"},
+    "rich": {"cli"},
     "urllib3": {"cli", "cloud", "delivery", "providers", "tenants"},
     "yaml": {"cli"},
 }

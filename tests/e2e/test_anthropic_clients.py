@@ -174,3 +174,24 @@ def test_a_tool_is_called_and_its_result_is_read(client: anthropic.Anthropic) ->
     talk: Any = [*said("Which bird?"), message.to_param(), result]
     after = client.messages.create(model="of-openai", max_tokens=200, messages=talk, tools=[tool])
     assert after.stop_reason in ("end_turn", "tool_use")
+
+
+def test_a_file_is_kept_and_asked_about_and_is_nobody_elses(
+    client: anthropic.Anthropic, stranger: anthropic.Anthropic
+) -> None:
+    asked = unique()
+    file = client.files.upload(file=("lamp.txt", asked.encode()), expires_in_seconds=3600)
+    assert (file.filename, file.mime_type, file.size_bytes) == ("lamp.txt", "text/plain", len(asked))
+    assert client.files.retrieve_metadata(file.id).id == file.id
+    assert client.files.download(file.id).read() == asked.encode()
+    assert file.id in {each.id for each in client.beta.files.list(limit=2, betas=["files-api-2025-04-14"])}
+    document: Any = {"type": "document", "source": {"type": "file", "file_id": file.id}}
+    talk: Any = [{"role": "user", "content": [document]}]
+    assert asked in words(client.messages.create(model="echoes", max_tokens=200, messages=talk))
+    with pytest.raises(anthropic.NotFoundError):
+        stranger.files.download(file.id)
+    with pytest.raises(anthropic.NotFoundError):
+        stranger.messages.create(model="echoes", max_tokens=200, messages=talk)
+    assert client.files.delete(file.id).type == "file_deleted"
+    with pytest.raises(anthropic.NotFoundError):
+        client.messages.create(model="echoes", max_tokens=200, messages=talk)

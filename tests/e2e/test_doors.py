@@ -1,13 +1,12 @@
 """The doors: REST and events give the same job, checked by the same rules."""
 
-import argparse
 import json
 import uuid
 from typing import Any
 
 import pytest
 import urllib3
-from broker.cli.dead_letters import add_dlq, dlq
+from broker.cli.groups import dlq
 from broker.cli.shell import Shell
 
 from local.deployment import STACK
@@ -178,15 +177,13 @@ def test_an_event_that_is_not_valid_is_rejected_with_the_reason(
 
 def test_a_rejected_event_becomes_a_job_by_redriving_once_its_source_is_registered(stack: Stack) -> None:
     source = f"tests.later-{uuid.uuid4().hex[:8]}"
-    options = argparse.ArgumentParser()
-    add_dlq(options)
     with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
         sent = put_event(stack, chat(), source)
         assert heard.wait("RequestRejected", lambda detail: detail["metadata"]["correlation_id"] == sent)
         stack.register({"sources": [{"account": "000000000000", "source": source, "tenant": "demo"}]})
-        shell = Shell(options.parse_args(["redrive", "rejected"], argparse.Namespace(stack=STACK)), {})
+        shell = Shell({}, STACK)
         shell.__dict__["session"] = stack.cloud  # which makes clients, as a session does
-        said = dlq(shell)
+        said = str(dlq.redrive(shell, "rejected").plain)
         assert "of RejectedQueue sent again" in said
         assert heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == sent), said
 

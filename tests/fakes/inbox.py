@@ -21,6 +21,7 @@ from broker.inbox.recipes import RECIPE, ReadForRecipe, TakeDocument
 from broker.inbox.splitting import Split, Taken
 from broker.jobs.head import Head, Status
 from broker.jobs.transitions import Outcome, finish
+from broker.tenants.applications import Applications
 from broker.tenants.registry import Tenants
 
 from tests.fakes.batches import FakeBatchWorkflows, batch_room
@@ -64,7 +65,9 @@ class Files:
     def documents(self) -> TakeDocument:
         """Takes documents for which there are recipes."""
         submit = SubmitDocument(Batches(self.world.database), self.workflows, lambda model, now: (None, None))
-        return TakeDocument(Recipes(self.world.database), self.readings, submit, batch_room(self.world.database))
+        database = self.world.database
+        room, member_of = batch_room(database), Applications(database).member
+        return TakeDocument(Recipes(database), self.readings, submit, room, member_of)
 
     @property
     def count(self) -> Count:
@@ -91,6 +94,7 @@ class Files:
             ),
             lambda batch_id, line, error: failed.append((line, type(error).__name__)),
             self.line_s,
+            Applications(world.database).member,
         )
         return split(event, lambda: now)
 

@@ -13,6 +13,7 @@ from broker.jobs.accepting import Accept, Caller, as_asked
 from broker.jobs.head import Head, Status
 from broker.jobs.request import JobRequest, stored_form
 from broker.jobs.transitions import Outcome, claim, finish
+from broker.permissions.who import NOBODY, Member
 
 from tests.fakes.batches import FakeShards
 from tests.fakes.world import MINUTE, NOW, World
@@ -28,6 +29,8 @@ class BulkWorld:
     now: int = NOW
     failures: list[str] = field(default_factory=list)
     made: int = 0
+    member: Member = NOBODY
+    """As what who asks for operations asks."""
 
     @property
     def bulks(self) -> Bulks:
@@ -73,7 +76,8 @@ class BulkWorld:
         self.now += MINUTE
         dry = said.pop("dry_run", False)
         body = parse_bulk({"action": action, "filter": said, "dry_run": dry})
-        return self.ask(body, Caller(tenant, "key:1", "rest", "corr-2"), self.now, key).made
+        caller = Caller(tenant, "key:1", "rest", "corr-2", member=self.member)
+        return self.ask(body, caller, self.now, key).made
 
     def work(self, *, accept: Accept | None = None, time_left: Any = lambda: True) -> None:
         """Take the message that is next."""

@@ -3,13 +3,14 @@
 A function is started while fewer run than Lambda lets run at once, or throttled. A state's step is tried again as its
 first retrier says, and then goes where it is caught. A lane hands batches to dispatch, in the order in which they came:
 nothing here is as kind as a fair queue. A batch that is throttled is tried again until its messages are visible again;
-they are dead after so many receives.
+they are dead after so many receives. As many processes of dispatch as read the lanes work side by side, a message after
+the other, and each knows of the others what they told.
 """
 
 import heapq
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -95,9 +96,6 @@ class Overload:
     bounded: bool = True
     """False to see what becomes of them where dispatch starts all that comes."""
     readers: dict[str, int] = field(default_factory=lambda: dict(READERS))
-    apart: bool = False
-    """True where as many processes as read the lanes work side by side, and each knows of the others what they told;
-    else one does it all."""
     seed: int = 5
     tables: QuickDatabase = field(default_factory=QuickDatabase)
     busy: int = 0
@@ -204,12 +202,13 @@ class Overload:
     def _read(self, name: str, batch: list[Message], until: int, pause_ms: int) -> None:
         """Have a batch dispatched, again while that is throttled and nobody else may see its messages."""
         process = self._idle.pop() if self._idle else self._new_process()
-        if not self.apart:
-            self._idle.append(process)
-        if self._started("dispatch", STEP_MS, partial(self._dispatched, name, batch, process)):
+        left: list[Left] = []
+        if self._started("dispatch", STEP_MS, partial(self._dispatched, name, left, process)):
+            for place, message in enumerate(batch):
+                took = STEP_MS * (place + 1) // (len(batch) + 1)
+                self.at(self.now + took, partial(self._dispatch, left, message, process))
             return
-        if self.apart:
-            self._idle.append(process)
+        self._idle.append(process)
         if self.now + pause_ms <= until:
             again = partial(self._read, name, batch, until, min(2 * pause_ms, LONGEST_PAUSE_MS))
             self.at(self.now + pause_ms, again)
@@ -225,19 +224,20 @@ class Overload:
             self.dead_letters += 1
             self.dead.job_ids.append(message.body["job_id"])
 
-    def _dispatched(self, lane: str, batch: Iterable[Message], process: InFlight) -> None:
+    def _dispatch(self, left: list[Left], message: Message, process: InFlight) -> None:
+        self._count += 1
+        use = self.world.jobs, self.world.workflows, process
+        head = start(*use, message.body, f"m-{self._count}", message.receives, self.now)
+        if isinstance(head, Left):
+            left.append(head)
+        elif head is not None:
+            self._execute(head)
+
+    def _dispatched(self, lane: str, left: Sequence[Left], process: InFlight) -> None:
         self.lanes[lane].reading -= 1
-        left: list[Left] = []
-        for place, message in enumerate(batch):
-            use = self.world.jobs, self.world.workflows, process
-            head = start(*use, message.body, f"m-{self._count}-{place}", message.receives, self.now)
-            if isinstance(head, Left):
-                left.append(head)
-            elif head is not None:
-                self._execute(head)
+        process.batch_is_over(self.now)
         assert not leave(self, left, self.now, self.dice.random())
-        if self.apart:
-            self._idle.append(process)
+        self._idle.append(process)
         self.at(self.now, partial(self._poll, lane))
 
     def _new_process(self) -> InFlight:
@@ -266,7 +266,8 @@ class Overload:
         facts = {"job_id": head.id, "tenant": head.tenant, "run": head.run, "execution": f"x:{self.starts}"}
         times = {"until": head.deadline_at, "expires_at": head.expires_at, "claimed_at": head.claimed_at}
         run = Run.of({**facts, **times, "claimed_by": head.claimed_by})
-        self._enter(Execution(run, self.now + EXPRESS_MS), "Check Input")
+        execution = Execution(run, self.now + EXPRESS_MS)
+        self.at(self.now + STEP_MS, partial(self._enter, execution, "Check Input"))
 
     def _enter(self, execution: Execution, name: str, ending: dict[str, Any] | None = None, tries: int = 0) -> None:
         if self.now >= execution.until:

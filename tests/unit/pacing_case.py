@@ -5,7 +5,7 @@ call is settled, and repeated or put back, by the rules of the workflow's own st
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from broker.errors import Throttled
 from broker.jobs.ending import settle_call
 from broker.jobs.head import BULK
 from broker.jobs.in_flight import InFlight
+from broker.jobs.leaving import Left
 from broker.steps.outcomes import pace_facts
 from broker.steps.repeating import may_ask
 from broker.steps.timing import bulk_pause_s, pause_s
@@ -43,7 +44,6 @@ class Row(Arrival):
 class Batch(Overload):
     """Rows and their provider."""
 
-    apart: bool = True
     providers: Mapping[str, Limited] = field(default_factory=lambda: {"small": Limited(Bucket(10, 600))})
     """By model."""
     changes: Sequence[tuple[int, float]] = ()
@@ -130,10 +130,9 @@ class Batch(Overload):
         else:
             self._enter(execution, "Settle Job", {"failure": failure.failure()})
 
-    def _dispatched(self, lane: str, batch: Iterable[Message], process: InFlight) -> None:
-        some = list(batch)
-        self.looks += len(some)
-        Overload._dispatched(self, lane, some, process)
+    def _dispatch(self, left: list[Left], message: Message, process: InFlight) -> None:
+        self.looks += 1
+        Overload._dispatch(self, left, message, process)
 
 
 def drained_s(batch: Batch, tenant: str | None = None) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from broker.bulk.record import Bulks
 from broker.cli import main
+from broker.cli.exits import Exit
 
 from tests.unit.rest_door import Door
 from tests.unit.rest_server import KEY, RestServer
@@ -41,5 +42,5 @@ def test_what_is_said_is_what_is_asked(door: Door, capsys: Printed) -> None:
     ("said", "field"), [([], "filter"), (["--tag", "order"], "KEY=VALUE"), (["--after", "monday"], "created_after")]
 )
 def test_what_is_wrong_is_named(door: Door, capsys: Printed, said: list[str], field: str) -> None:
-    assert main(["bulk", "cancel", *said]) == 1
+    assert main(["bulk", "cancel", *said]) == Exit.INVALID
     assert field in capsys.readouterr().err

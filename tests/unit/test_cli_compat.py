@@ -118,7 +118,7 @@ def test_what_is_no_trace_is_told_by_its_line(
 ) -> None:
     (tmp_path / "trace").write_text(line("GET", "/v1/models") + "\n" + bad)
     status, told = run(capsys, "trace", str(tmp_path / "trace"))
-    assert (status, "Line 2" in told) == (1, True)
+    assert (status, "Line 2" in told) == (3, True)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_what_is_no_har_file_is_told_by_its_entry(
 ) -> None:
     (tmp_path / "a.har").write_text(json.dumps({"log": log}))
     status, told = run(capsys, "trace", str(tmp_path / "a.har"))
-    assert status == 1
+    assert status == 3
     assert told.startswith(("broker: The HAR file has no list", "broker: Entry 0 is no call"))
 
 
@@ -176,8 +176,8 @@ def test_a_programs_calls_are_noted_and_priced(
 def test_a_command_that_fails_or_is_missing_is_told(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["compat", "run", "--", sys.executable, "-c", "raise SystemExit(3)"]) == 1
     assert "the command ended with status 3" in capfd.readouterr().out
-    assert main(["compat", "run", "no-such-command-here"]) == 1
-    assert main(["compat", "run"]) == 1
+    assert main(["compat", "run", "no-such-command-here"]) == 3
+    assert main(["compat", "run"]) == 3
 
 
 def test_nobody_else_calls_with_the_brokers_key(server: Server) -> None:

@@ -135,7 +135,7 @@ def test_a_stack_that_takes_no_files_says_so_and_nothing_is_put(
     template = {**TEMPLATE, "Outputs": {**TEMPLATE["Outputs"], "Inbox": {"Value": "off"}}}
     broker.session.client("cloudformation").create_stack(StackName="without", TemplateBody=json.dumps(template))
     monkeypatch.setenv("BROKER_STACK", "without")
-    assert main(["document", "run", paper, "--recipe", "notes"]) == 1
+    assert main(["document", "run", paper, "--recipe", "notes"]) == 3
     assert "Inbox=off" in capsys.readouterr().err
 
 
@@ -203,10 +203,10 @@ def test_what_cannot_be_a_document_is_not_put_anywhere(
         [paper, "--recipe", "notes", "--tenant", "acme/x"],
         [str(tmp_path / "none.pdf"), "--recipe", "notes"],
     ):
-        assert main(["document", "run", *arguments]) == 1
+        assert main(["document", "run", *arguments]) == 3
         assert capsys.readouterr().err.startswith("broker: ")
     monkeypatch.delenv("BROKER_TENANT")
-    assert main(["document", "run", paper, "--recipe", "notes"]) == 1
+    assert main(["document", "run", paper, "--recipe", "notes"]) == 3
     assert "--tenant" in capsys.readouterr().err
     assert "Versions" not in broker.session.client("s3").list_object_versions(Bucket=broker.bucket_of("InboxBucket"))
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from broker.cli import files as command
-from broker.cli import main
+from broker.cli import main, sending
 from broker.cli.rest_client import RestClient
 from broker.errors import InvalidRequest
 from broker.files import uploading
@@ -35,7 +34,7 @@ def server(door: Door, monkeypatch: pytest.MonkeyPatch) -> Iterator[RestServer]:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "MOST_AT_ONCE", LEAST_PART)
+    monkeypatch.setattr(sending, "MOST_AT_ONCE", LEAST_PART)
     for module in (uploading, rest):
         monkeypatch.setattr(module, "PART_BYTES", LEAST_PART)
 
@@ -62,7 +61,7 @@ def test_a_file_is_put_shown_listed_read_and_deleted(server: RestServer, tmp_pat
     assert "1000 bytes" in run(capsys, "content", made["id"], str(tmp_path / "back"))
     assert (tmp_path / "back").read_bytes() == data
     assert run(capsys, "delete", made["id"]) == f"{made['id']} deleted\n"
-    assert main(["files", "get", made["id"]]) == 1
+    assert main(["files", "get", made["id"]]) == 5
     assert "there is no such file" in capsys.readouterr().err
 
 
@@ -90,7 +89,7 @@ def test_what_is_cut_off_goes_again(
     made = json.loads(run(capsys, "put", a_file(tmp_path, b"x" * (LEAST_PART + 1))))
     assert made["status"] == "processed"
     server.cut = 3
-    assert main(["files", "put", a_file(tmp_path, b"x")]) == 1
+    assert main(["files", "put", a_file(tmp_path, b"x")]) == 8
     assert "The bucket did not take the bytes" in capsys.readouterr().err
 
 
@@ -102,7 +101,7 @@ def test_names_do_nothing_to_a_terminal(server: RestServer, door: Door, tmp_path
 def test_pages_are_read_to_the_end(
     server: RestServer, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "PAGE", 2)
+    monkeypatch.setattr(sending, "PAGE", 2)
     ids = [json.loads(run(capsys, "put", a_file(tmp_path, b"x")))["id"] for _ in range(5)]
     assert [line.split()[0] for line in run(capsys, "list").splitlines()] == sorted(ids, reverse=True)
 
@@ -116,5 +115,5 @@ def test_nothing_is_sent_in_the_clear_over_a_network() -> None:
 
 @pytest.mark.parametrize("arguments", [("put", "/nowhere/at/all"), ("get", "file-0"), ("content", "file-0", "x")])
 def test_what_cannot_be_done_says_why(server: RestServer, capsys: Printed, arguments: tuple[str, ...]) -> None:
-    assert main(["files", *arguments]) == 1
+    assert main(["files", *arguments]) in (3, 5, 8)
     assert capsys.readouterr().err.strip() != ""

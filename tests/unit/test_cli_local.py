@@ -73,7 +73,7 @@ def test_the_stack_of_this_machine_is_found_from_the_folders_below(
     assert main(["models"]) == 0
     assert "small" in capsys.readouterr().out
     environment.remove(folder / ".local")
-    assert main(["--local", "models"]) == 1
+    assert main(["--local", "models"]) == 3
     assert "make up" in capsys.readouterr().err
 
 
@@ -84,7 +84,7 @@ def test_a_shell_that_names_an_account_is_not_taken_elsewhere(
     environment.write(Running(cloud, api), folder / ".local")
     monkeypatch.setenv(name, "http://127.0.0.1:9" if name.endswith(("_URL", "_URI")) else "another")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    assert main(["models"] if name == "BROKER_URL" else ["outputs"]) == 1
+    assert main(["models"] if name == "BROKER_URL" else ["outputs"]) > 1
     assert "this machine" not in capsys.readouterr().err
     assert main(["--local", "outputs"]) == 0
     assert f"on the stack of this machine, {api}" in capsys.readouterr().err
@@ -95,7 +95,7 @@ def test_a_stack_that_is_named_is_not_looked_for_here(
 ) -> None:
     environment.write(Running(cloud, api), folder / ".local")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    assert main(["--stack", "production", "outputs"]) == 1
+    assert main(["--stack", "production", "outputs"]) > 1
     assert "this machine" not in capsys.readouterr().err
 
 
@@ -105,14 +105,14 @@ def test_a_file_that_leads_elsewhere_is_not_followed(
 ) -> None:
     here = "http://127.0.0.1:9"
     environment.write(Running(cloud_url or here, api_url or here), folder / ".local")
-    assert main(["outputs"]) == 1
+    assert main(["outputs"]) == 3
     printed = capsys.readouterr()
     assert (printed.out, "not followed" in printed.err) == ("", True)
 
 
 def test_a_file_is_read_and_never_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / ".local" / "env").write_text(f"touch {folder}/ran\nexport AWS_ENDPOINT_URL=$(touch {folder}/ran)\n")
-    assert main(["outputs"]) == 1
+    assert main(["outputs"]) == 3
     assert "not followed" in capsys.readouterr().err
     assert not (folder / "ran").exists()
 
@@ -122,7 +122,7 @@ def test_a_file_of_somebody_else_is_not_followed(
 ) -> None:
     environment.write(Running("http://127.0.0.1:9", "http://127.0.0.1:9"), folder / ".local")
     monkeypatch.setattr(os, "getuid", lambda: os.stat(folder).st_uid + 1)
-    assert main(["outputs"]) == 1
+    assert main(["outputs"]) == 3
     assert "not yours" in capsys.readouterr().err
 
 

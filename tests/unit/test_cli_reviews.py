@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from broker.cli import main, stack_outputs, tables_of
-from broker.cli.reviewing import _jobs, _payloads
+from broker.cli.reviewing import jobs_of, payloads_of
 from broker.clock import now_ms
 from broker.jobs.reviewing import hold_for_review
 from broker.jobs.store import REQUEST
@@ -63,11 +63,11 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def _hold(session: Any) -> None:
     outputs = stack_outputs(session, "my-broker")
-    jobs, now = _jobs(tables_of(session, outputs)), now_ms()
+    jobs, now = jobs_of(tables_of(session, outputs)), now_ms()
     until = (now + HOUR) // 1000
     head = a_head(created_at=now, deadline_at=now + HOUR, payloads_until=until, expires_at=until)
     jobs.create(head)
-    _payloads(session, outputs).save(head, REQUEST, {"task": "chat", "input": {"text": "A heron."}})
+    payloads_of(session, outputs).save(head, REQUEST, {"task": "chat", "input": {"text": "A heron."}})
     jobs.change(JOB_ID, lambda each: claim(each, now=now, lease_ms=90_000, by="m1"))
 
     def aside(each: Any) -> Any:
@@ -88,7 +88,7 @@ def test_a_review_is_listed_shown_claimed_and_released(session: Any, capsys: pyt
     assert run(capsys, "reviews", "list", "--tenant", "other") == "0 held\n"
     assert "--- input.text\n  A heron." in run(capsys, "reviews", "show", JOB_ID)
     assert "claimed by arn:aws:sts" in run(capsys, "reviews", "claim", JOB_ID, "--reviewer", "ada")
-    assert main(["reviews", "release", JOB_ID, "input", "--reason", "Fine."]) == 1, "somebody else of this identity"
+    assert main(["reviews", "release", JOB_ID, "input", "--reason", "Fine."]) == 6, "somebody else of this identity"
     capsys.readouterr()
     mine = ("--reason", "Fine.", "--reviewer", "ada")
     assert "released at input by words" in run(capsys, "reviews", "release", JOB_ID, "input", *mine)
@@ -97,18 +97,18 @@ def test_a_review_is_listed_shown_claimed_and_released(session: Any, capsys: pyt
     (message,) = session.client("sqs").receive_message(QueueUrl=lane)["Messages"]
     assert json.loads(message["Body"])["job_id"] == JOB_ID
     assert run(capsys, "reviews", "list") == "0 held\n"
-    assert main(["reviews", "reject", JOB_ID, "input", "--reason", "No."]) == 1
+    assert main(["reviews", "reject", JOB_ID, "input", "--reason", "No."]) == 6
     assert "no longer held" in capsys.readouterr().err
 
 
 def test_feedback_is_written_as_rows(session: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outputs = stack_outputs(session, "my-broker")
-    jobs = _jobs(tables_of(session, outputs))
+    jobs = jobs_of(tables_of(session, outputs))
     said = parse_feedback({"about": "guardrails", "verdict": "missed"})
     feedback.give(jobs, jobs.get(JOB_ID), said, "key:1", now_ms())
     file = tmp_path / "rows.jsonl"
     assert run(capsys, "feedback", "export", str(file)).startswith("1 rows written")
     assert json.loads(file.read_text())["text"] == "A heron."
-    _payloads(session, outputs).erase(JOB_ID)
+    payloads_of(session, outputs).erase(JOB_ID)
     assert "of 1 the text is not kept" in run(capsys, "feedback", "export", str(file))
     assert file.read_text() == ""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from broker.errors import BudgetExceeded, InvalidRequest, TimedOut, Unavailable
+from broker.jobs import calls
 from broker.jobs.ending import settle_job
 from broker.jobs.explained import MOST_ON_HEAD, on_head, packed
 from broker.jobs.head import Head, job_pk
@@ -148,6 +149,7 @@ def test_a_plain_jobs_head_fits_a_write_unit_with_the_longest_route(invoke: Stag
         JOB_ID, lambda head: replace(head, rev=head.rev + 1, holds={"acme-production/2026-11": 10**9}, **usual)
     )
     invoke.world.register(a_model("claude-haiku-4-5", version=7))
+    invoke.provider.script.append(replace(ANSWER, facts={"request_id": execution}))
     answer = invoke("claude-haiku-4-5", run=replace(invoke.next(), fence=fence))
     ended = settle_job(
         invoke.world.jobs,
@@ -160,3 +162,4 @@ def test_a_plain_jobs_head_fits_a_write_unit_with_the_longest_route(invoke: Stag
     item = invoke.world.database.get("jobs", job_pk(JOB_ID), "HEAD") or {}
     assert (ended.route, item["status"]) == (fence.route, "succeeded")
     assert bytes_of(item) < 1024
+    assert calls.described(ended.calls["1.1"])["request_id"] == execution

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from broker.cli.exits import Exit
+
 from local import environment
 from tests.commands import Block, blocks_of
 from tests.contract.stack import ROOT
@@ -50,6 +52,6 @@ def test_a_command_that_fails_ends_it(tmp_path: Path) -> None:
     nowhere = environment.write(Running("http://127.0.0.1:9", "http://127.0.0.1:9"), tmp_path)
     command = [ROOT / "tests" / "newcomer", "--venv", sys.prefix, "--env", nowhere]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)  # noqa: S603 - our own script
-    assert done.returncode == 1
+    assert done.returncode == Exit.UNAVAILABLE
     assert "does not answer" in done.stderr
     assert "broker models" not in done.stderr.split("does not answer")[1], "nothing more was tried"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from broker.errors import NotCancelable
 from broker.jobs.ending import cancel_job
-from broker.jobs.kinds import MOST_KINDS, Kinds
+from broker.jobs.kinds import FREE_KINDS, MOST_KINDS, Kinds
 
 from tests.fakes.world import NOW, SECOND
 from tests.unit.pacing_case import Batch, Row
@@ -84,6 +84,29 @@ def test_a_tenant_that_cancels_all_that_it_sent_keeps_nobody_from_the_model() ->
     batch.at(NOW + 20 * SECOND, cancel_all)
     batch.run(END)
     assert served(batch, "acme") >= SHARE * RATE * 1_000 * (END - BEGIN) / SECOND
+
+
+def test_a_tenant_that_names_many_models_is_not_tried_by_each_and_one_that_names_few_is() -> None:
+    kinds = Kinds()
+    for number in range(FREE_KINDS + 1):
+        kinds.tried(("hostile", "chat", f"route-{number}"))
+    kinds.went_to(("hostile", "chat", "route-0"), "small", answered=True)
+    assert kinds.model(("hostile", "chat", "another")) == "small"
+    kinds.tried(("acme", "chat", "mine"))
+    assert kinds.model(("acme", "chat", "mine")) is None
+    assert not kinds.are_many("acme")
+
+
+def test_of_a_kind_that_is_new_the_model_is_guessed_that_answered_others_who_asked_so() -> None:
+    """Else it would go as to a model of which nothing is known, past all who wait for that model."""
+    kinds = Kinds()
+    kinds.went_to(("other", "chat", "auto"), "small", answered=True)
+    assert kinds.model(("acme", "chat", "auto")) == "small"
+    assert kinds.model(("acme", "embed", "auto")) is None
+    kinds.went_to(("acme", "chat", "auto"), "large", answered=True)
+    assert kinds.model(("acme", "chat", "auto")) == "large"
+    kinds.went_to(("hostile", "chat", "auto"), "closed", answered=False)
+    assert kinds.model(("newcomer", "chat", "auto")) == "large", "what did not answer is no guess"
 
 
 def test_kinds_of_one_tenant_do_not_push_out_those_of_another() -> None:

@@ -9,7 +9,7 @@ from broker.jobs.dispatching import known_of
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head, Status
 from broker.jobs.in_flight import InFlight
-from broker.jobs.leaving import FIRST_S, LAST_S, Left, leave, pause_s
+from broker.jobs.leaving import FIRST_S, LAST_S, LONGEST_S, Left, Looks, leave, pause_s
 from broker.jobs.reconciling import reconcile
 from broker.jobs.starting import start
 
@@ -155,6 +155,17 @@ def test_messages_that_came_together_come_back_together() -> None:
 def test_who_has_waited_for_longer_is_looked_at_less_often(waited_ms: int, chance: float, seconds: int) -> None:
     assert pause_s(NOW, NOW + waited_ms, chance) == seconds
     assert 0 < pause_s(NOW, NOW + waited_ms, chance) <= 900
+
+
+def test_the_jobs_of_a_flood_are_left_for_longer_and_those_of_others_are_not() -> None:
+    """Else its messages take the functions that jobs wait for."""
+    looks = Looks()
+    for number in range(2_000):
+        times = looks.times("hostile", NOW + number * 10)
+    assert times > 5
+    assert looks.times("quiet", NOW + 20_000) == 1
+    assert pause_s(NOW, NOW + MINUTE, 1.0, times) == LONGEST_S
+    assert looks.times("hostile", NOW + 10 * MINUTE) == 1, "once there are few"
 
 
 def test_what_a_job_waited_for_before_is_no_wait_for_room() -> None:

@@ -1,6 +1,5 @@
 """`broker teardown` where something stands against it; what it removes, the tests on the embedded cloud say."""
 
-import argparse
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,7 +80,8 @@ def account() -> Account:
 
 
 def run(account: Account, *, yes: bool = True, days: int = 30) -> tuple[str, int]:
-    return teardown(account, argparse.Namespace(stack=NAME, yes=yes, days=days))
+    shown = teardown(account, NAME, yes=yes, days=days)
+    return str(shown.plain), shown.status
 
 
 def written(account: Account) -> list[str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from broker.tenants.registry import Tenant
 
 ALONE = (3, 4)
-"""The part of all jobs at once that a tenant alone may have (`jobs.in_flight.TIMES_ROOM`)."""
+"""The part of all jobs at once that a tenant alone may have (`jobs.occupying.TIMES_ROOM`)."""
 
 
 @cache
@@ -49,7 +49,7 @@ def submit() -> "Submit":
         if found and tenant.models is not None and tenant.models.isdisjoint(found):
             raise Forbidden("The tenant may not use this model.", code="model_not_allowed", param="defaults.model")
         asked = {"task": "chat", **_common(request)}
-        who = replace(caller.who, organisation=tenant.organisation, door="batch")
+        who = tenant.knows(replace(caller, door="batch").who)
         check_rows(asked, who, models().catalog(now), permission_denied)
 
     return Submit(

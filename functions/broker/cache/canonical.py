@@ -19,7 +19,7 @@ ASIDE = frozenset(
     {
         *("metadata", "webhook", "bus_events", "priority", "deadline_seconds", "timeout_seconds", "ttl_seconds"),
         *("cache", "prompt_cache", "coalesce", "conversation_id", "previous_job_id", "on_unsupported"),
-        *("end_user", "asked_by"),
+        *("end_user", "asked_by", "data_class"),
         *("history", "prompt_used"),  # notes of how the request was prepared
         *("model", "routing", "prompt", "parameters"),  # these count in the form that is built from them
     }

@@ -1,24 +1,24 @@
-"""`broker document run`: a file through the inbox by a recipe, watched stage by stage to its result."""
+"""A file through the inbox by a recipe, watched stage by stage to its result."""
 
-import argparse
 import io
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 from broker.batches.batch import BatchStatus
-from broker.cli.asking import NotSucceeded, client_of
 from broker.cli.printable import as_json, on_one_line, printable
 from broker.cli.progress import follow
 from broker.cli.rest_client import RestClient
+from broker.cli.running import DryRun
 from broker.cli.shell import Shell
+from broker.cli.shown import NotSucceeded, Shown
 from broker.errors import InvalidRequest, NotFound
 from broker.inbox.file_work import kind_of
 from broker.inbox.files import File
@@ -27,33 +27,29 @@ LOOK_S = 1.0
 """Between two looks while a document is read."""
 
 
-def add_document(command: argparse.ArgumentParser) -> None:
-    """The arguments of `broker document`."""
-    one = command.add_subparsers(dest="way", required=True).add_parser(
-        "run", help="put a file into the inbox for a recipe, and watch it; the status is 0 where it has an answer"
-    )
-    one.add_argument("file", type=Path, help="a document of any kind that the recipe takes")
-    one.add_argument("--recipe", required=True, metavar="ID", help="what happens to it")
-    one.add_argument("--tenant", help="whose it is, as the key's; BROKER_TENANT when left out")
-    one.add_argument("--json", action="store_true", help="print the whole result as JSON")
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A file, and who wants what of it."""
+
+    file: Path
+    recipe: str
+    tenant: str | None = None
+    """As the key's; BROKER_TENANT when None."""
 
 
-def document(shell: Shell) -> str:
-    """`broker document`: needs an API key, and credentials that may write to the inbox and read the outbox."""
-    return run(shell, client_of(shell))
-
-
-def run(shell: Shell, client: RestClient, pause: Callable[[float], None] = time.sleep) -> str:
-    """Put the file, follow it, and give what is shown of its result; `pause` waits for some seconds.
+def run(shell: Shell, given: Given, pause: Callable[[float], None] = time.sleep) -> Shown:
+    """Put the file, follow it, and give its result; `pause` waits for some seconds.
 
     Raises:
         InvalidRequest: the file or an argument cannot be what it is given as.
+        DryRun: nothing is to be put.
         NotSucceeded: it was rejected, has no answer, or nobody wants to watch any longer.
     """
-    file = _put(shell)
+    client = shell.api
+    file = _put(shell, given)
     print(f"{file.key} is being read", file=sys.stderr)
     try:
-        batch_id = _until_begun(shell, client, file, pause)
+        batch_id = _until_begun(shell, given, file, pause)
         path = _path(batch_id)
         follow(lambda: dict(client.call("GET", path)), lambda now: BatchStatus(now["status"]).terminal, pause=pause)
     except KeyboardInterrupt:
@@ -61,32 +57,35 @@ def run(shell: Shell, client: RestClient, pause: Callable[[float], None] = time.
     kept = io.BytesIO()
     client.fetch(f"{path}/results", kept)
     result = json.loads(kept.getvalue())
-    told = as_json(result) if shell.options.json else "\n".join(_told(result))
+    told = Shown(result, "\n".join(_told(result)))
     if result["error"]:
         raise NotSucceeded(told)
     return told
 
 
-def _put(shell: Shell) -> File:
+def _put(shell: Shell, given: Given) -> File:
     """Put the file where the recipe's documents are taken, under a key of its own."""
-    options = shell.options
-    tenant = options.tenant or shell.environment.get("BROKER_TENANT")
+    tenant = given.tenant or shell.environment.get("BROKER_TENANT")
     if not tenant:
         raise InvalidRequest("Say whose document it is: --tenant, or BROKER_TENANT.", param="tenant")
-    for name, value in (("tenant", tenant), ("recipe", options.recipe)):
+    for name, value in (("tenant", tenant), ("recipe", given.recipe)):
         if not value or "/" in value:
             raise InvalidRequest(f"{name}: {value!r} is no id.", param=name)
-    if kind_of(options.file.name) != "document":
-        raise InvalidRequest(f"{options.file} is taken as a request by its name, not as a document.", param="file")
+    if kind_of(given.file.name) != "document":
+        raise InvalidRequest(f"{given.file} is taken as a request by its name, not as a document.", param="file")
     if shell.outputs.get("Inbox") == "off":
         raise InvalidRequest("The stack takes no files: it is deployed with Inbox=off.", param="file")
-    data = options.file.read_bytes()
-    bucket, key = shell.outputs["InboxBucket"], f"{tenant}/{options.recipe}/{uuid4().hex}/{options.file.name}"
+    data = given.file.read_bytes()
+    bucket, key = shell.outputs["InboxBucket"], f"{tenant}/{given.recipe}/{uuid4().hex}/{given.file.name}"
+    if shell.dry_run:
+        raise DryRun(
+            f"nothing was done; it would put {len(data):,} bytes to s3://{bucket}/{key}", bucket=bucket, key=key
+        )
     put = shell.session.client("s3").put_object(Bucket=bucket, Key=key, Body=data)
     return File(bucket, key, len(data), put["ETag"].strip('"'), put.get("VersionId"))
 
 
-def _until_begun(shell: Shell, client: RestClient, file: File, pause: Callable[[float], None]) -> str:
+def _until_begun(shell: Shell, given: Given, file: File, pause: Callable[[float], None]) -> str:
     """Wait until it was read, and give the batch that it is.
 
     Raises:
@@ -94,7 +93,7 @@ def _until_begun(shell: Shell, client: RestClient, file: File, pause: Callable[[
     """
     while True:
         told = _in_outbox(shell, file)  # first, for what is there now may be a batch before we look for that
-        if batch_id := _batch_of(client, file):
+        if batch_id := _batch_of(shell.api, file):
             return batch_id
         if told is None:
             pause(LOOK_S)
@@ -102,7 +101,7 @@ def _until_begun(shell: Shell, client: RestClient, file: File, pause: Callable[[
         if error := told.get("error" if "object" not in told else ""):
             raise NotSucceeded(on_one_line(f"{error['code']}: {error['message']}"))
         if told["object"] == "job":
-            other = f"The tenant has no recipe {shell.options.recipe!r}, so it was taken as any other file"
+            other = f"The tenant has no recipe {given.recipe!r}, so it was taken as any other file"
             raise NotSucceeded(on_one_line(f"{other}: {told['id']} {told['status']}"))
         raise NotSucceeded(on_one_line(f"{file.key} is done, and the API key is not of the tenant {file.tenant!r}."))
 

@@ -149,6 +149,22 @@ class DeadLetterQueues:
                 self._show_again(queue, letter)
         return Redriven(sent, len(left))
 
+    def discard(self, queue: DeadQueue, now: int, limit: int | None = None) -> int:
+        """Delete what is in it and came before `now` (milliseconds), all or `limit` messages; gives how many."""
+        discarded = 0
+        later: list[Letter] = []
+        try:
+            for letter in self._receive(queue, limit):
+                if letter.sent_at > now:
+                    later.append(letter)
+                    continue
+                self._sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=letter.handle)
+                discarded += 1
+        finally:
+            for letter in later:
+                self._show_again(queue, letter)
+        return discarded
+
     def task(self, queue: DeadQueue) -> dict[str, Any] | None:
         """The last task by which SQS moved its messages, if there is one to be known."""
         try:

@@ -133,6 +133,42 @@ class AnthropicModel(Shown):
     capabilities: None
 
 
+class AnthropicFile(Shown):
+    """A stored file."""
+
+    id: Annotated[str, Field(pattern="^file-")]
+    type: Literal["file"]
+    filename: str
+    mime_type: str
+    """By the ending of its name."""
+    size_bytes: Count
+    created_at: Time
+    expires_at: Time
+    downloadable: bool
+    """False while its bytes are awaited."""
+
+
+class AnthropicFileList(Shown):
+    """A page of files, the newest first."""
+
+    data: list[AnthropicFile]
+    has_more: bool
+    """In the direction that was asked for."""
+    first_id: str | None
+    """For `before_id`."""
+    last_id: str | None
+    """For `after_id`."""
+    next_page: str | None
+    """For `page`."""
+
+
+class AnthropicFileDeleted(Shown):
+    """A file that was deleted."""
+
+    id: Annotated[str, Field(pattern="^file-")]
+    type: Literal["file_deleted"]
+
+
 class AnthropicModelList(Shown):
     """A page of models."""
 

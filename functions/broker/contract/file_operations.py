@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from broker.contract.anthropic import AnthropicFile, AnthropicFileDeleted, AnthropicFileList
 from broker.contract.common import Count, OneOf, Shown
 from broker.contract.operation import Operation, parameter
 from broker.files.bodies import PURPOSES, Completion, FileBody, PartBody, Purpose, UploadBody
@@ -153,6 +154,15 @@ FILES_PAGE = (
     parameter("query", "purpose", "Only files for this.", {"type": "string", "enum": [*PURPOSES]}),
 )
 
+PAGE_OF_ANTHROPIC = tuple(
+    parameter("query", name, f"Of Anthropic's clients: {what}.", {"type": "string"})
+    for name, what in (
+        ("page", "the `next_page` of the page before"),
+        ("after_id", "the last file of the page before"),
+        ("before_id", "the first file of the page behind"),
+    )
+)
+
 FILE_OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/files"): Operation(
         f"Put a file: in a form with up to {MOST_FORM_BYTES:,} bytes, or by a request to the bucket",
@@ -164,9 +174,16 @@ FILE_OPERATIONS: dict[tuple[str, str], Operation] = {
         form=FileForm,
         headers=("Idempotent-Replayed",),
         by_either_header=True,
+        in_dialect=AnthropicFile,
     ),
     ("GET", "/files"): Operation(
-        "List files", "files", {200: FileList}, errors=(400,), parameters=FILES_PAGE, by_either_header=True
+        "List files",
+        "files",
+        {200: FileList},
+        errors=(400,),
+        parameters=(*FILES_PAGE, *PAGE_OF_ANTHROPIC),
+        by_either_header=True,
+        in_dialect=AnthropicFileList,
     ),
     ("GET", "/files/{id}"): Operation(
         "Get a file's record",
@@ -175,6 +192,7 @@ FILE_OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400, 404),
         parameters=(FILE_ID,),
         by_either_header=True,
+        in_dialect=AnthropicFile,
     ),
     ("GET", "/files/{id}/content"): Operation(
         "Get a file's bytes",
@@ -193,6 +211,7 @@ FILE_OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(404,),
         parameters=(FILE_ID,),
         by_either_header=True,
+        in_dialect=AnthropicFileDeleted,
     ),
     ("POST", "/uploads"): Operation(
         "Begin a file that comes in parts",

@@ -67,6 +67,8 @@ class Attempt(Shown):
     """Of a judge, the registered prompt by which it was asked, with its version: `tone@3`."""
     credential: str | None
     """The key that it was made with, by its name, where the model has several."""
+    request_id: str | None = None
+    """What the provider calls the request: by this its support finds it, and its bill is checked."""
     dropped: list[str]
     """Fields of the request that the model does not take, and that it was asked without."""
     times: Count = 1

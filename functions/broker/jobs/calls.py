@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from broker.consequences import SUCCEEDED
+from broker.jobs.request_ids import packed, unpacked
 
 SHORT = {
     "model": "m",
@@ -33,6 +34,7 @@ SHORT = {
     "rate_limits": "x",
     "times": "n",
     "first_ended_at": "f",
+    "request_id": "z",
 }
 """What is kept of a call. Money is nano-dollars; `reserved` is the most that it can cost, `version` the model's record,
 `operation_id` what finds work again that the provider does by itself, `operation` what a call is for whose answer is
@@ -40,7 +42,9 @@ not the job's, `prompt` the registered one (`tone@3`) by which a judge was asked
 pool. `cached_tokens` and `cache_write_tokens` are those of the tokens in that a provider's prompt cache had, and that
 were put there; `dropped` are the request's fields that the model was not sent. Of jobs of the bulk lane alone, for
 `jobs.pacing`: `retry_after`, the seconds that a provider which refused asked for, and `rate_limits`, as
-`wire.rate_limits` reads them. Of several that are kept as one (`together`): how many `times`, and `first_ended_at`."""
+`wire.rate_limits` reads them. Of several that are kept as one (`together`): how many `times`, and `first_ended_at`.
+`request_id` is the provider's own, by which its bill can be checked; of a call of several requests, of the
+last."""
 
 OF_KEY = SHORT["credential"]
 """What a call has that was made with a key of a model's pool."""
@@ -66,6 +70,8 @@ def goes_on(call: Mapping[str, Any]) -> bool:
 def settled(call: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
     """The call with what became of it; `facts` by their long names, unknown ones are left out."""
     known = {name: value for name, value in facts.items() if name in SHORT and value is not None}
+    if (request_id := packed(known.pop("request_id", ""))) is not None:
+        known["request_id"] = request_id
     return {**call, **{SHORT[name]: value for name, value in known.items()}}
 
 
@@ -115,7 +121,8 @@ def _joined(first: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, Any]
 
 def described(call: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of a call, by long names."""
-    return {name: call[short] for name, short in SHORT.items() if short in call}
+    known = {name: call[short] for name, short in SHORT.items() if short in call}
+    return known | ({"request_id": unpacked(known["request_id"])} if "request_id" in known else {})
 
 
 def lost(call: Mapping[str, Any], now: int) -> dict[str, Any]:

@@ -20,15 +20,15 @@ The same heads and items carry what the rate governor learns and tells (`jobs.pa
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from broker.jobs.account_limit import LIMIT, PK
-from broker.jobs.calls import goes_on
 from broker.jobs.dispatching import size_of
-from broker.jobs.head import BULK, Head, Status, job_pk
-from broker.jobs.pacing import Charge, Pace
-from broker.jobs.transitions import START_LEASE_MS
+from broker.jobs.head import BULK, Head, job_pk
+from broker.jobs.leaving import Looks
+from broker.jobs.occupying import Started, has_room, jobs_of, takes_functions
+from broker.jobs.pacing import Pace
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
 LOOK_MS, FORGET_MS = 1_000, 100
@@ -47,16 +47,17 @@ AGAIN_MS = 60_000
 PRESSED_MS = 60_000
 """For so long after it had to leave a job, or met one that was left, a process starts none without a look."""
 
+MOST_READERS = 8
+"""Processes that read the lanes, as the template has them."""
+
 FEW, PART = 3, 40
-"""So many jobs a process starts without a look, or this part of all. Eight processes at most read the lanes."""
+"""So many jobs a process starts without a look, or this part of all; never more than half of its share of all."""
 
-AT_LEAST, NEW_MS = 16, 5_000
-"""For so long a new process takes so many to share what is free, twice as many as there are readers: all may be new,
-and what each told is a second old."""
+NEW_MS = 5_000
+"""For so long a new process takes all readers to share what is free: they may be as new."""
 
-TIMES_ROOM, SPARE_PART = 4, 20
-"""A tenant may have so many times what is still free beside a twentieth of all: alone three quarters, two of them two
-fifths each. The rest, one at least, is for tenants that have none."""
+RESERVED_MS = 3_000
+"""What a process said that it may start counts for so long: then it has told what it did start, or is gone."""
 
 MOST_READ, YOUNG, YOUNG_MS = 200, 100, 1_000
 """Heads that one look reads: the oldest, which have ended most likely, and of the others so many of the youngest that
@@ -66,19 +67,6 @@ EXPRESS_MS, MARGIN_MS = 300_000, 60_000
 """An Express execution is over after five minutes; of a Standard one so much is kept beside its time budget."""
 
 EXPIRES_S = 3_600
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A job that was started."""
-
-    lane: str
-    tenant: str
-    at: int
-    over_at: int | None
-    """When its workflow cannot run any more; None where that is not known."""
-    charge: Charge | None = None
-    """What the governor counted; None where another process started it."""
 
 
 @dataclass(slots=True)
@@ -97,6 +85,7 @@ class InFlight:
     chance: Callable[[], float] = random.random
     pace: Pace = field(default_factory=Pace)
     """The governor of the bulk lane."""
+    looks: Looks = field(default_factory=Looks)
     _first_look_at: int = 0
     _own: dict[str, Started] = field(default_factory=dict)
     _told: frozenset[str] = frozenset()
@@ -109,7 +98,10 @@ class InFlight:
     _forgot_at: int = 0
     _pressed_until: int = 0
     _may_start: int = 0
-    """Until it looks again."""
+    """Until it looks again: so many are reserved, and others leave them to it."""
+    _reserved: int = 0
+    """As was told."""
+    _to_tell: bool = False
 
     def admits(self, head: Head, now: int, *, was_left: bool = False) -> bool:
         """True where there is room for this job; a job that `was_left` says that there was none."""
@@ -119,14 +111,34 @@ class InFlight:
             del self._own[job_id]
         if not self._has_few(now):
             self._learn(now)
+        admitted = self._admits(head, now)
+        if not admitted:
+            self._pressed_until = now + PRESSED_MS
+        if self._to_tell:
+            self._tell_safely(now, self._may_start if self._reserved else 0)
+        return admitted
+
+    def _admits(self, head: Head, now: int) -> bool:
         has_few = self._has_few(now)
-        if has_few or self._has_room(head.lane, head.tenant):
-            if head.lane != BULK or self.pace.admits(head, now, math.inf if has_few else self._may_start):
+        fits = has_few or self._has_room(head)
+        if fits and (head.lane != BULK or self.pace.admits(head, now, math.inf if has_few else self._may_start)):
+            if has_few or self._reserves(head, now):
                 return True
-        elif head.lane == BULK:
+            fits = False
+        if head.lane == BULK and not fits:
             self.pace.left_without_room(head, now)
-        self._pressed_until = now + PRESSED_MS
         return False
+
+    def _reserves(self, head: Head, now: int) -> bool:
+        """Have others leave to this process what it may start; False where they took it since it looked."""
+        if self._reserved or self._limit is None:
+            return True
+        if self._looked_at != now:
+            self._look_safely(now)
+        if not self._has_room(head):
+            return False
+        self._tell_safely(now, max(1, self._may_start))
+        return True
 
     def again_s(self, head: Head, now: int) -> float | None:
         """In how many seconds a job that was just left is to be looked at again; None where nothing is known of it."""
@@ -134,15 +146,24 @@ class InFlight:
 
     def _learn(self, now: int) -> None:
         """Read what has ended, and what the others told, where that is some time ago."""
+        if not 0 <= now - self._forgot_at < (FORGET_MS if now >= self._pressed_until else LOOK_MS):
+            self._forgot_at = now
+            self._safely(lambda: self._forget_ended(now), now)
+        if not 0 <= now - self._looked_at < LOOK_MS and not self._has_few(now):
+            self._look_safely(now)
+
+    def _look_safely(self, now: int) -> None:
+        self._looked_at, self._first_look_at = now, self._first_look_at or now
+        self._safely(lambda: self._look(now), now)
+
+    def _tell_safely(self, now: int, reserved: int) -> None:
+        self._safely(lambda: self._tell(now, reserved), now)
+
+    def _safely(self, act: Callable[[], None], now: int) -> None:
         try:
-            if not 0 <= now - self._forgot_at < (FORGET_MS if now >= self._pressed_until else LOOK_MS):
-                self._forgot_at = now
-                self._forget_ended(now)
-            if not 0 <= now - self._looked_at < LOOK_MS and not self._has_few(now):
-                self._looked_at, self._first_look_at = now, self._first_look_at or now
-                self._look(now)
+            act()
         except Exception as error:
-            self._looked_at, self._may_start = now, max(self._may_start, 1)
+            self._looked_at, self._may_start, self._to_tell = now, max(self._may_start, 1), False
             self.on_failure(error)
 
     def started(self, head: Head, now: int) -> None:
@@ -152,6 +173,12 @@ class InFlight:
         self._own[head.id] = Started(head.lane, head.tenant, now, now + runs_ms, charge)
         self._may_start -= 1
 
+    def batch_is_over(self, now: int) -> None:
+        """Tell what was started in place of what was reserved, and give back the rest."""
+        if self._reserved:
+            self._tell_safely(now, 0)
+            self._may_start = self._looked_at = 0  # there was room lately: the next look need not wait
+
     def came_to_nothing(self, head: Head, now: int) -> None:
         """A job that was to be started was canceled: its tenant has had its turn all the same."""
         if head.lane == BULK:
@@ -160,23 +187,12 @@ class InFlight:
     def _has_few(self, now: int) -> bool:
         if self._limit is None or now < self._pressed_until or self.pace.governs(now):
             return False
-        return len(self._own) < max(1, min(FEW, self._limit // 2), self._limit // PART)
+        return len(self._own) < max(1, min(FEW, self._limit // (2 * MOST_READERS)), self._limit // PART)
 
-    def _has_room(self, lane: str, tenant: str) -> bool:
+    def _has_room(self, head: Head) -> bool:
         if self._limit is None:
             return True
-        running = self._running()
-        room = self._limit - running.total()
-        mine = running[lane, tenant]
-        spare = max(1, self._limit // SPARE_PART)
-        most = TIMES_ROOM * (room - spare)
-        if lane == BULK:
-            bulk = sum(number for (each, _), number in running.items() if each == BULK)
-            if bulk and bulk >= most:
-                return False
-        if not mine:  # whoever has none comes before those who have some, though it be one too many
-            return room + spare > 0 and self._may_start + spare > 0
-        return mine < most and self._may_start > 0
+        return has_room(self._limit, self._running(), head.lane, head.tenant, self._may_start)
 
     def _running(self) -> Counter[tuple[str, str]]:
         return self._others + Counter((job.lane, job.tenant) for job in self._own.values())
@@ -190,24 +206,23 @@ class InFlight:
             if mine is None or not mine["jobs"]:
                 self._forget_told()
         others: Counter[tuple[str, str]] = Counter()
-        active = 1
+        active, reserved = 1, 0
         for item in found.values():
             if now - item["told_at"] < STALE_MS:
                 active += 1
-                others.update({key: len(ids) for key, ids in _jobs_of(item).items()})
+                others.update({key: len(ids) for key, ids in jobs_of(item).items()})
+                reserved += item.get("reserved", 0) if now - item["told_at"] < RESERVED_MS else 0
             elif item["jobs"]:
                 self._take_over(item)
         self._others = others
         self.pace.hear([(item["told_at"], item.get("pace")) for item in found.values()], now)
         turns = {name: (item["told_at"], item.get("turns", {})) for name, item in found.items()}
         self.pace.fair.hear(turns, self.process, now)
-        if self._own or self._told or now < self._pressed_until:
-            self._tell(now)
         self._limit = self._limit_of(limit, now)
-        room = (self._limit or 0) - self._running().total()
-        # Where there is room for fewer than look, each starts one now and then.
-        share = max(0, room) / (active if now - self._first_look_at >= NEW_MS else max(active, AT_LEAST))
-        self._may_start = max(int(share + self.chance()), active == 1)
+        room = max(0, (self._limit or 0) - self._running().total() - reserved)
+        share = room / (active if now - self._first_look_at >= NEW_MS else max(active, MOST_READERS))
+        self._may_start = min(room, max(1, int(share + self.chance())))
+        self._to_tell = bool(self._own or self._told or now < self._pressed_until)
 
     def _forget_ended(self, now: int) -> None:
         by_age = sorted(self._own, key=lambda job_id: self._own[job_id].at)
@@ -220,7 +235,7 @@ class InFlight:
             item, job = heads.get(job_pk(job_id)), self._own[job_id]
             if job.charge and item:
                 self.pace.learn(job_id, job.charge, job.at, item, now)
-            if item is None or not _runs(item, job.at, now):
+            if item is None or not takes_functions(item, job.at, now):
                 del self._own[job_id]
                 if job.charge:
                     self.pace.ended(job.charge, item, now)
@@ -239,17 +254,25 @@ class InFlight:
             self.database.write(taken)
         except ConditionFailed:
             return  # another was first, or it is there after all
-        for (lane, tenant), ids in _jobs_of(item).items():
+        for (lane, tenant), ids in jobs_of(item).items():
             self._own.update({job_id: Started(lane, tenant, item["told_at"], None) for job_id in ids})
 
-    def _tell(self, now: int) -> None:
+    def _tell(self, now: int, reserved: int) -> None:
+        self._to_tell = False
         ids, pace = frozenset(self._own), self.pace.told(now)
-        if ids == self._told and not self.pace.governs(now) and now - self._told_at < TELL_MS:
+        if (
+            ids == self._told
+            and reserved == self._reserved
+            and not self.pace.governs(now)
+            and now - self._told_at < TELL_MS
+        ):
             return
         jobs: dict[str, list[str]] = {}
         for job_id, job in self._own.items():
             jobs.setdefault(f"{job.lane}/{job.tenant}", []).append(job_id)
         item = {"pk": PK, "sk": self.process, "jobs": jobs, "told_at": now, "expires_at": now // 1000 + EXPIRES_S}
+        if reserved:
+            item["reserved"] = reserved
         if pace:
             item["pace"] = pace
         if turns := self.pace.fair.told(now):
@@ -260,7 +283,7 @@ class InFlight:
         except ConditionFailed:
             self._forget_told()
             return
-        self._told, self._told_at, self._rev = ids, now, self._rev + 1
+        self._told, self._told_at, self._rev, self._reserved = ids, now, self._rev + 1, reserved
 
     def _limit_of(self, kept: Item | None, now: int) -> int | None:
         if self.fixed is not None:
@@ -272,24 +295,3 @@ class InFlight:
         limit = self.read_limit()
         self.database.write(Put("ledger", {"pk": PK, "sk": LIMIT, "limit": limit, "read_at": now}))
         return limit
-
-
-def _jobs_of(item: Item) -> dict[tuple[str, str], Sequence[str]]:
-    """Job ids by lane and tenant."""
-    found: dict[tuple[str, str], Sequence[str]] = {}
-    for name, ids in item["jobs"].items():
-        lane, _, tenant = name.partition("/")
-        found[lane, tenant] = ids
-    return found
-
-
-def _runs(head: Item, started_at: int, now: int) -> bool:
-    """True while its workflow takes functions: what goes on at its provider does not. There are many to look at."""
-    calls = head.get("calls", {}).values()
-    if head["status"] == Status.RUNNING:
-        return not any(goes_on(call) for call in calls)
-    # One that was only started is claimed by its first call.
-    if head["status"] == Status.QUEUED:
-        return head["run"] == 0 and now < started_at + START_LEASE_MS
-    # A function that waits for a model does so to the end of its call, though its job was canceled or has expired.
-    return now < head.get("due_at", 0) and any("c" not in call and not goes_on(call) for call in calls)

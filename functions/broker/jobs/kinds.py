@@ -1,7 +1,7 @@
 """What jobs of a kind usually take, by which a job is counted until it is known what it took.
 
-A kind is a tenant's own, so nobody's jobs say anything of those of others; and each tenant has a part of what is
-remembered, so that nobody's kinds push out those of others.
+A kind is a tenant's own, so nobody's jobs say anything of those of others, but for the first guess of the model; and
+each tenant has a part of what is remembered, so that nobody's kinds push out those of others.
 """
 
 from collections import Counter, OrderedDict
@@ -15,6 +15,10 @@ MOST_KINDS, MOST_TENANTS = 500, 1_000
 
 USUAL_TOKENS, USUAL_PRICE = 1_000, 1_000
 """Of a job of which nothing is known, and by what is held for it: nano-dollars of a token."""
+
+FREE_KINDS = 20
+"""So many kinds of a tenant are tried each by itself. Who names more is taken to mean what its jobs went to lately:
+else each row of a kind of its own would be one of which nothing is known, and be let through at once."""
 
 RECENT = 0.1
 """How much the newest job counts in what is known of its kind."""
@@ -44,13 +48,28 @@ class Kinds:
     _known: OrderedDict[Kind, Usual] = field(default_factory=OrderedDict)
     _tenants: OrderedDict[str, Usual] = field(default_factory=OrderedDict)
     """All kinds of a tenant together."""
+    _asked: OrderedDict[tuple[str, str], str] = field(default_factory=OrderedDict)
+    """The model that answered last where so was asked, by task: the guess where nothing is known of a tenant's."""
     _numbers: Counter[str] = field(default_factory=Counter)
     """Kinds of each tenant."""
 
     def model(self, kind: Kind) -> str | None:
         """That jobs of a kind went to lately; None where that is not known."""
         usual = self._known.get(kind)
-        return usual.model if usual else None
+        if usual and usual.model:
+            return usual.model
+        if model := self._asked.get(kind[1:]):
+            return model
+        of_all = self._tenants.get(kind[0]) if self.are_many(kind[0]) else None
+        return of_all.model if of_all else None
+
+    def are_many(self, tenant: str) -> bool:
+        """True of a tenant that names more than may be tried each by itself."""
+        return self._numbers[tenant] > FREE_KINDS
+
+    def tried(self, kind: Kind) -> None:
+        """A job of it was started."""
+        self._of(kind)
 
     def expected(self, kind: Kind, hold: int) -> int:
         """Tokens that a job will take, for which so many nano-dollars are held.
@@ -62,23 +81,31 @@ class Kinds:
         if usual and usual.tokens:
             return max(1, round(hold * usual.per_hold if hold and usual.per_hold else usual.tokens))
         of_all = self._tenants.get(kind[0])
-        least = round(of_all.tokens) if of_all else 0 if hold else USUAL_TOKENS
+        least = round(of_all.tokens) if of_all and of_all.tokens else 0 if hold else USUAL_TOKENS
         return max(1, hold // USUAL_PRICE, least)
 
     def went_to(self, kind: Kind, model: str, *, answered: bool) -> None:
         """A job of a kind has called a model."""
-        usual = self._of(kind)
-        if answered or usual.model is None:
-            usual.model = model
+        for usual in (self._of(kind), self._of_all(kind[0])):
+            if answered or usual.model is None:
+                usual.model = model
+        if answered:
+            self._asked[kind[1:]] = model
+            self._asked.move_to_end(kind[1:])
+            if len(self._asked) > MOST_KINDS:
+                self._asked.popitem(last=False)
 
     def took(self, kind: Kind, tokens: int, hold: int) -> None:
         """A job of a kind has ended, and has taken so many tokens."""
         self._of(kind).took(tokens, hold)
-        of_all = self._tenants.setdefault(kind[0], Usual())
-        of_all.took(tokens, 0)
-        self._tenants.move_to_end(kind[0])
+        self._of_all(kind[0]).took(tokens, 0)
+
+    def _of_all(self, tenant: str) -> Usual:
+        usual = self._tenants.setdefault(tenant, Usual())
+        self._tenants.move_to_end(tenant)
         if len(self._tenants) > MOST_TENANTS:
             self._tenants.popitem(last=False)
+        return usual
 
     def _of(self, kind: Kind) -> Usual:
         if kind not in self._known:

@@ -78,8 +78,7 @@ class Pace:
     kinds: Kinds = field(default_factory=Kinds)
     _blame: Blame = field(default_factory=Blame)
     _active: int = 1
-    _heard: tuple[int, int] = (0, 0)
-    """Since when the others are heard, and when they last were."""
+    _heard: tuple[int, int] = (0, 0)  # since when the others are, and when they last were
     _lacks: str | None = None
     """The flow that the last job was left for."""
     _doubtful: set[str] = field(default_factory=set)
@@ -135,6 +134,7 @@ class Pace:
                 self.flows.move_to_end(name)
                 counted.append((name, flow.of))
         if is_bulk:
+            self.kinds.tried(kind)
             self.fair.charge(head.tenant, tokens, now)
         return Charge(kind, hold, tokens, is_bulk, head.run, tuple(counted))
 
@@ -241,7 +241,7 @@ class Pace:
         kind = _kind(head)
         model = self.kinds.model(kind)
         if model is None:
-            return ["/".join(kind[1:])]
+            return [f"{head.task}/" if self.kinds.are_many(head.tenant) else "/".join(kind[1:])]
         own = own_name(model, head.tenant)
         return [own, model] if own in self.flows else [model]
 

@@ -174,6 +174,7 @@ def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
         "operation": known.get("operation", "answer"),
         "prompt": known.get("prompt"),
         "credential": known.get("credential"),
+        "request_id": known.get("request_id"),
         "dropped": known.get("dropped", []),
         "times": known.get("times", 1),
     }

@@ -123,6 +123,8 @@ class JobRequest(Strict):
     """How long request and result are kept after acceptance."""
     end_user: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     """Which of the caller's own users it is for: budgets of the tenant may go by it. Needs the scope `users:name`."""
+    data_class: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """What kind of data it holds, in the operators' words; permissions may go by it."""
     metadata: Metadata = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -37,8 +37,8 @@ def start(
     """
     told = told_by(message)
     if told and now < told.deadline_at and not in_flight.admits(told, now, was_left=LEFT in message):
-        again_s = in_flight.again_s(told, now)
-        return Left(message_id, message, told, receives, waits_since(told, message, now), again_s)
+        again_s, times = in_flight.again_s(told, now), in_flight.looks.times(told.tenant, now)
+        return Left(message_id, message, told, receives, waits_since(told, message, now), again_s, times)
 
     def canceled() -> None:
         if told:

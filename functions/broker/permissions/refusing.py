@@ -11,6 +11,7 @@ PARAMS = {
     "tasks": "task",
     "prompts": "prompt.id",
     "query_types": "routing.query_type",
+    "data_classes": "data_class",
     "doors": None,
 }
 """The field of a request that says what kind of resource it asks for; a door is none."""

@@ -14,7 +14,7 @@ from broker.permissions.who import Who
 SUBJECTS = ("organisations", "tenants", "applications", "groups", "roles", "principals", "keys")
 """By what a rule says who."""
 
-OF_REQUESTS = ("tasks", "doors", "prompts", "query_types")
+OF_REQUESTS = ("tasks", "doors", "prompts", "query_types", "data_classes")
 """By what a rule says what: known of a request before there is a model."""
 
 OF_MODELS = ("models", "tags", "regions")
@@ -65,21 +65,25 @@ class Permission:
     id: str
     on: Mapping[str, frozenset[str]]
     """What it is about: a request that has one of the values of each kind."""
-    allow_only: tuple[Subjects, ...] = ()
-    """Who alone may have it; if there are none, all but those of `deny` may."""
-    deny: tuple[Subjects, ...] = ()
+    closes: bool
+    """Whether those who are `named` alone may have it (`allow_only`), or may not (`deny`)."""
+    named: tuple[Subjects, ...] = ()
+    """Those whose time is over are not among them; a thing that is closed stays so without any."""
     within: Subjects = field(default_factory=lambda: Subjects({}))
     ask: str = ""
     """How to ask for it, in the operators' words."""
 
     @classmethod
-    def of(cls, rule_id: str, kept: Mapping[str, Any]) -> Self:
-        """Read the stored form."""
+    def of(cls, rule_id: str, kept: Mapping[str, Any], today: str = "") -> Self:
+        """Read the stored form, as it holds on a day (ISO 8601); without one, whatever it says of its end."""
+        closes = "allow_only" in kept
+        chosen = (dict(each) for each in kept["allow_only" if closes else "deny"])
+        ends = ((each.pop("until", None), each) for each in chosen)
         return cls(
             rule_id,
             {name: frozenset(kept[name]) for name in RESOURCES if name in kept},
-            tuple(map(Subjects.of, kept.get("allow_only", ()))),
-            tuple(map(Subjects.of, kept.get("deny", ()))),
+            closes,
+            tuple(Subjects.of(each) for until, each in ends if until is None or today < until),
             Subjects.of(kept.get("within", {})),
             kept.get("ask", ""),
         )
@@ -88,9 +92,7 @@ class Permission:
         """Whether it keeps somebody from what it is about."""
         if not self.within.include(who):
             return False
-        if self.allow_only:
-            return not any(each.include(who) for each in self.allow_only)
-        return any(each.include(who) for each in self.deny)
+        return any(each.include(who) for each in self.named) != self.closes
 
     def is_about(self, what: What, kinds: Collection[str] = RESOURCES) -> bool:
         """Whether something is among what it names, as far as some kinds go."""

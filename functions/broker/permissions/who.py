@@ -64,7 +64,7 @@ class Who:
         return {name: value for name, value in own.items() if value} | self.member.kept()
 
     @classmethod
-    def of(cls, tenant: str, organisation: str, kept: Mapping[str, Any]) -> Self:
+    def of(cls, tenant: str, kept: Mapping[str, Any]) -> Self:
         """Who asked for a job, by what it keeps; of an older one, that says nothing, the tenant alone."""
         own = (kept.get(name, "") for name in ("principal", "key", "door"))
-        return cls(tenant, organisation, Member.of(kept), *own)
+        return cls(tenant, "", Member.of(kept), *own)

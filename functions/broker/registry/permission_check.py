@@ -35,6 +35,7 @@ class CheckedWhat(StrictEntry):
     task: Task = Task.CHAT
     prompt: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     query_type: Word | None = None
+    data_class: Word | None = None
 
 
 class PermissionQuestion(StrictEntry):
@@ -49,7 +50,8 @@ class PermissionQuestion(StrictEntry):
         what = self.what
         prompt = {"prompt": {"id": what.prompt}} if what.prompt else {}
         routing = {"routing": {"query_type": what.query_type}} if what.query_type else {}
-        return {"task": what.task.value, **prompt, **routing}
+        data_class = {"data_class": what.data_class} if what.data_class else {}
+        return {"task": what.task.value, **prompt, **routing, **data_class}
 
 
 def parse_question(body: Any) -> PermissionQuestion:

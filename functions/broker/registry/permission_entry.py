@@ -9,14 +9,12 @@ from broker.jobs.fields import Task
 from broker.jobs.searching import Door
 from broker.permissions.rules import RESOURCES, SUBJECTS
 from broker.permissions.who import MOST_NAMES
-from broker.registry.entry import Entry, Name, StrictEntry, TenantId
+from broker.registry.entry import Day, Entry, Name, StrictEntry, TenantId
 from broker.registry.model_entry import Word
+from broker.registry.tenants import GroupName as Group
 from broker.routing.permitting import PERMISSION
 from broker.storage import Item
 from broker.tenants.applications import application_pk
-
-Group = Annotated[str, Field(min_length=1, max_length=128)]
-"""Of the words that an issuer has: an id, a name, a path."""
 
 
 class ApplicationEntry(Entry):
@@ -69,10 +67,12 @@ class SubjectsEntry(WithinEntry):
     principals: Groups | None = None
     keys: Groups | None = None
     """Ids of API keys, as `broker key list` shows them."""
+    until: Day | None = None
+    """The day (UTC) from which they are not meant any more."""
 
     @model_validator(mode="after")
     def _names_somebody(self) -> Self:
-        if not self.model_fields_set:
+        if not self.model_fields_set - {"until"}:
             raise here(f"one of {', '.join(SUBJECTS)} is needed")
         return self
 
@@ -105,6 +105,8 @@ class PermissionEntry(Entry):
     doors: Annotated[list[Door], Field(min_length=1)] | None = None
     prompts: Groups | None = None
     query_types: Words | None = None
+    data_classes: Words | None = None
+    """Of requests by what they say of themselves; `unspecified` is those that say nothing."""
     within: WithinEntry | None = None
     """Whose requests it is about; everybody's unless said."""
     allow_only: Several | None = None

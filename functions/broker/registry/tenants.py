@@ -1,6 +1,6 @@
 """Tenants with their guardrail policies, and what says whose an event or a token is."""
 
-from typing import Annotated, Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -14,9 +14,13 @@ from broker.tenants.limits import MOST, MOST_CALLS, MOST_ENQUEUED, MOST_QUEUED, 
 from broker.tenants.rules import MOST_RULES, Action, Per, Period
 from broker.tenants.usage import MOST_DIMENSIONS, TAG, Dimension
 
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Of tokens; a test holds them against those that `tenants.jose` knows, which loads a cryptography library."""
+
 Url = Annotated[str, Spelled("^https?://", "it has to be an address that begins with https:// or http://")]
 
 
+GroupName = Annotated[str, Field(min_length=1, max_length=128)]
 Claim = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -120,6 +124,10 @@ class TenantEntry(Entry):
     id: TenantId
     organisation: Name | None = None
     """What it is a part of, with other tenants perhaps."""
+    roles: Annotated[dict[GroupName, Annotated[list[GroupName], Field(max_length=100)]], Field(max_length=50)] = Field(
+        default_factory=dict
+    )
+    """Roles by group: who is in one of these groups has the role, beside those that a token says."""
     inbox_application: Name | None = None
     """The application that its work in the inbox belongs to, where its recipe names none."""
     monthly_budget_usd: Usd | None = None
@@ -177,7 +185,7 @@ class TenantEntry(Entry):
     def item(self) -> Item:
         """The stored form; money in nano-dollars."""
         kept = self.model_dump(exclude_none=True, exclude={"id", "monthly_budget_usd"})
-        for name in ("budgets", "usage_by"):
+        for name in ("budgets", "usage_by", "roles"):
             if not kept[name]:
                 del kept[name]
         if self.budgets:
@@ -219,9 +227,17 @@ class IssuerEntry(Entry):
     issuer: Url
     jwks_uri: Url
     audience: str
+    audience_claim: Literal["aud", "client_id"] = "aud"
+    """`client_id` for access tokens without an audience, as those of Amazon Cognito are."""
     tenant: TenantId | None = None
     tenant_claim: str | None = None
     scope_claim: str = "scope"
+    scope_prefix: str = ""
+    """What the broker's scopes begin with there; others are none of its."""
+    algorithms: Annotated[list[Algorithm], Field(min_length=1)] | None = None
+    """By which its tokens may be signed; RS256 and ES256 when left out."""
+    longest_seconds: Annotated[int, Field(ge=60, le=31_536_000)] | None = None
+    """How long a token may live; a day when left out."""
     application_claim: Claim | None = None
     """The claim that names the application; a token without it belongs to none."""
     groups_claim: Claim | None = None

@@ -75,8 +75,10 @@ def note_reply(request: Request, reply: Reply) -> None:
 
 
 def note_denial(request: Request, error: Forbidden) -> None:
-    """Note that a known caller was refused."""
-    _note(request, kinds.CALL_DENIED, subject=_subject(request, None), reason=error.code, param=error.param)
+    """Note that a known caller was refused, and by which permission where it was one."""
+    rule = error.beside.get("permission", {}).get("rule")
+    why = {"reason": error.code, "param": error.param, "rule": rule}
+    _note(request, kinds.CALL_DENIED, subject=_subject(request, None), **why)
 
 
 def note_key(request: Request, address: str) -> None:
@@ -126,4 +128,5 @@ def _subject(request: Request, reply: Reply | None) -> str:
 def _note(request: Request, kind: str, **facts: str | None) -> None:
     route = f"{request.method} {request.resource}"
     by = {"tenant": request.tenant, "by": request.principal, "key": request.key}
+    by["application"] = request.member.application
     note(kind, request.request_id, **by, route=route, **facts)

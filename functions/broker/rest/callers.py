@@ -37,7 +37,7 @@ def asking(request: Request, door: str | None = None) -> Caller:
 
 def who_asks(request: Request, tenant: Tenant) -> Who:
     """Who calls, as permissions know it."""
-    return replace(asking(request).who, organisation=tenant.organisation)
+    return tenant.knows(asking(request).who)
 
 
 def caller_of(request: Request, body: JobRequest, door: str, limits: Callable[[], Sequence[Limit]]) -> Caller:

@@ -68,19 +68,23 @@ class FileDoor:
         if not is_form(request):
             asked = parsed(FileBody, request.json())
             new = new_file(request.tenant, asked, now)
-            made = self._once(request, asked, now, lambda file_id: self.files.expect(new, now, file_id=file_id))
-            return _made(made, self._shown(made.made))
+            awaited = self._once(request, asked, now, lambda file_id: self.files.expect(new, now, file_id=file_id))
+            return made(awaited, self._shown(awaited.made))
         form = read_form(request, "file")
-        if len(form.data) > MOST_FORM_BYTES:
+        kept = self.kept(request, form.data, parse_form(form.fields, form.filename, len(form.data)), now)
+        return made(kept, shown(kept.made))
+
+    def kept(self, request: Request, data: bytes, body: FileBody, now: int) -> Once[FileRecord]:
+        """Keep a file that came in a form, once, whichever try of a call this is.
+
+        Raises:
+            TooLarge: no form can bring so much.
+        """
+        if len(data) > MOST_FORM_BYTES:
             message = f"file: it has more than {MOST_FORM_BYTES} bytes, which no form can bring. {OTHERWISE}"
             raise TooLarge(message, code="file_too_large", param="file")
-        body = parse_form(form.fields, form.filename, len(form.data))
-        new = new_file(request.tenant, body, now)
-        digest = hashlib.sha256(form.data).hexdigest()
-        made = self._once(
-            request, body, now, lambda file_id: self.files.keep(new, form.data, now, file_id), digest=digest
-        )
-        return _made(made, shown(made.made))
+        new, digest = new_file(request.tenant, body, now), hashlib.sha256(data).hexdigest()
+        return self._once(request, body, now, lambda file_id: self.files.keep(new, data, now, file_id), digest=digest)
 
     def list_files(self, request: Request) -> Reply:
         """`GET /files`: the newest first, unless `order` says otherwise."""
@@ -135,8 +139,8 @@ class FileDoor:
         now = now_ms()
         body = parsed(UploadBody, request.json())
         new = new_file(request.tenant, body, now)
-        made = self._once(request, body, now, lambda file_id: self._uploads.begin(new, now, file_id))
-        return _made(made, self._upload(made.made))
+        begun = self._once(request, body, now, lambda file_id: self._uploads.begin(new, now, file_id))
+        return made(begun, self._upload(begun.made))
 
     def get_upload(self, request: Request) -> Reply:
         """`GET /uploads/{id}`: how it stands, and which parts the bucket has."""
@@ -248,8 +252,9 @@ class FileDoor:
         }
 
 
-def _made(made: Once[FileRecord], body: dict[str, Any]) -> Reply:
-    return Reply(200, body, {"idempotent-replayed": "true"} if made.repeated else {})
+def made(once: Once[FileRecord], body: dict[str, Any]) -> Reply:
+    """The reply to who had something made."""
+    return Reply(200, body, {"idempotent-replayed": "true"} if once.repeated else {})
 
 
 def shown(record: FileRecord) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class Explains:
                 message = f"who.application: the tenant has no application {application!r} in use."
                 raise InvalidRequest(message, code="unknown_application", param="who.application")
             member = member.joined(member_of(item).groups, member_of(item).roles)
-        return Who(tenant.id, tenant.organisation, member, principal, asked.key or "", asked.door)
+        return tenant.knows(Who(tenant.id, "", member, principal, asked.key or "", asked.door))
 
 
 def _meant(name: str | None, catalog: Catalog) -> Collection[Model]:
@@ -80,7 +80,7 @@ def _row(model: str, said: Decision, *, is_tenants: bool) -> dict[str, Any]:
         {
             "id": each.rule.id,
             "allows": each.allows,
-            "effect": "allow_only" if each.rule.allow_only else "deny",
+            "effect": "allow_only" if each.rule.closes else "deny",
             "about": {kind: sorted(values) for kind, values in each.rule.on.items()},
             "ask": each.rule.ask or None,
         }

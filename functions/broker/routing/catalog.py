@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from broker.clock import iso
 from broker.errors import InvalidRequest
 from broker.routing.model import Model
 from broker.routing.permitting import PERMISSION, permission_of
@@ -23,7 +24,7 @@ class Models:
     def catalog(self, now: int) -> Catalog:
         """Models, aliases and routes in one query; at most half a minute old."""
         if now - self._read_at >= KEEP_MS:
-            self._catalog = _read(self._database.query("registry", "MODELS"))
+            self._catalog = _read(self._database.query("registry", "MODELS"), str(iso(now))[:10])
             self._read_at = now
         return self._catalog
 
@@ -50,8 +51,8 @@ class Models:
         return found
 
 
-def _read(items: list[Item]) -> Catalog:
-    """The catalog, without the aliases and routes that are disabled."""
+def _read(items: list[Item], today: str) -> Catalog:
+    """The catalog of a day, without the aliases and routes that are disabled."""
     open_ones = [item for item in items if item.get("enabled", True)]
     aliases = [Alias.from_item(item) for item in open_ones if item["sk"].startswith(ALIAS)]
     routes = [Route.from_item(item) for item in open_ones if item["sk"].startswith(ROUTE)]
@@ -62,5 +63,5 @@ def _read(items: list[Item]) -> Catalog:
         {model.id: model for model in models},
         {alias.id: alias for alias in aliases},
         {(row.task, row.query_type): row for row in routes},
-        tuple(permission_of(item, names) for item in open_ones if item["sk"].startswith(PERMISSION)),
+        tuple(permission_of(item, names, today) for item in open_ones if item["sk"].startswith(PERMISSION)),
     )

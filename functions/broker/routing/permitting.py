@@ -18,12 +18,16 @@ PERMISSION = "PERMISSION#"
 """How the sort keys of permissions begin."""
 
 
-def permission_of(item: Item, aliases: Mapping[str, Sequence[str]]) -> Permission:
-    """Read the stored form; an alias stands for its models."""
+UNSPECIFIED = "unspecified"
+"""The class of data of a request that says none."""
+
+
+def permission_of(item: Item, aliases: Mapping[str, Sequence[str]], today: str) -> Permission:
+    """Read the stored form, as it holds on a day (ISO 8601); an alias stands for its models."""
     kept = dict(item)
     if "models" in kept:
         kept["models"] = [model for name in kept["models"] for model in aliases.get(name, (name,))]
-    return Permission.of(item["sk"].removeprefix(PERMISSION), kept)
+    return Permission.of(item["sk"].removeprefix(PERMISSION), kept, today)
 
 
 def asked_for(request: Mapping[str, Any], door: str) -> What:
@@ -34,6 +38,7 @@ def asked_for(request: Mapping[str, Any], door: str) -> What:
         "doors": door,
         "prompts": prompt,
         "query_types": request.get("routing", {}).get("query_type"),
+        "data_classes": request.get("data_class", UNSPECIFIED),
     }
     return {kind: (value,) for kind, value in found.items() if value}
 

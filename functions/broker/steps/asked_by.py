@@ -12,8 +12,8 @@ from broker.tenants.registry import Tenant
 
 
 def who_of(request: Mapping[str, Any], tenant: Tenant) -> Who:
-    """As what permissions are to know the caller; the organisation is that of the tenant's entry now."""
-    return Who.of(tenant.id, tenant.organisation, request.get(ASKED_BY, {}))
+    """As what permissions are to know the caller, by what the tenant's entry says now."""
+    return tenant.knows(Who.of(tenant.id, request.get(ASKED_BY, {})))
 
 
 def denial_of(error: PermissionDenied, who: Who, job_id: str = "") -> Denial:

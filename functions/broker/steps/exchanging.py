@@ -130,6 +130,7 @@ class Exchange:
         since = head.calls[key].get("s")
         latency = now_ms() - since if since else round((time.monotonic() - began) * 1000)
         facts = facts_of(head.calls[key], model, answer, failure, latency, plan.operation)
+        facts["request_id"] = (answer and answer.facts.get("request_id")) or watch.request_id or None
         if dropped := [*not_taken(model, asked), *watch.dropped, *unsent(asked)]:
             facts["dropped"] = dropped
         if plan.question:

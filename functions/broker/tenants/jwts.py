@@ -1,11 +1,13 @@
 """JWTs of registered OIDC issuers (table `registry`, pk `ISSUER#<iss>`, sk `ISSUER`).
 
-An issuer's item has `jwks_uri`, `audience`, `tenant` or `tenant_claim`, `scope_claim` and `status`, and perhaps the
-claims of application, groups and roles. Loaded only when a JWT arrives: PyJWT and cryptography are heavy.
+An issuer's item has `jwks_uri`, `audience`, `tenant` or `tenant_claim`, `scope_claim` and `status`, and perhaps
+`audience_claim`, `scope_prefix`, `algorithms`, `longest_seconds`, and the claims of application, groups and roles.
+Loaded only when a JWT arrives: PyJWT and cryptography are heavy.
 """
 
 import json
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +16,7 @@ import jwt
 from broker.permissions.who import Member
 from broker.storage import Database, Item
 from broker.tenants.identity import TENANT, Identity, Unauthorized
-
-ALGORITHMS = ["RS256", "ES256"]
-"""Asymmetric only: with a symmetric one, a public key could be passed off as a shared secret."""
+from broker.tenants.jose import FAMILIES, USUAL, Malformed, is_understood, key_for, parts, usable
 
 KEEP_MS = 600_000
 """How long an issuer's keys are used without asking again."""
@@ -28,6 +28,13 @@ FAILED_PAUSE_MS = 5_000
 """An issuer that did not answer is asked again at most this often."""
 
 LEEWAY_S = 30
+
+LONGEST_S = 86_400
+"""How long a token may live of an issuer whose entry says nothing: one that was stolen is good for no longer."""
+
+LONGEST_SUBJECT = 255
+"""Characters (OpenID Connect Core 1.0, section 2)."""
+
 LONGEST_ISSUER = 1024
 """Characters; a table's key has no room for many more."""
 
@@ -44,30 +51,44 @@ class Verifier:
         """`fetch` gives the JWKS document of a URL."""
         self._database = database
         self._fetch = fetch
-        self._kept: dict[str, tuple[int, dict[str, jwt.PyJWK]]] = {}
+        self._kept: dict[str, tuple[int, dict[str, list[dict[str, Any]]]]] = {}
         self._next_ask: dict[str, int] = {}
 
     def identity(self, token: str, now: int) -> Identity:
         """See `TokenVerifier.identity`. Signature, issuer, audience and times are checked (RFC 8725)."""
         try:
-            header = jwt.get_unverified_header(token)
-            claimed = jwt.decode(token, options={"verify_signature": False})
-        except (jwt.PyJWTError, RecursionError):
+            header, claimed = parts(token)
+        except Malformed:
             raise Unauthorized("malformed_token") from None
         issuer = self._issuer(claimed.get("iss"))
-        key = self._key(claimed["iss"], issuer["jwks_uri"], str(header.get("kid")), now)
+        if not is_understood(header):
+            raise Unauthorized("other_kind_of_token")
+        algorithm = str(header.get("alg"))
+        if algorithm not in FAMILIES or algorithm not in issuer.get("algorithms", USUAL):
+            raise Unauthorized("token_InvalidAlgorithmError")
+        if not all(_is_time(claimed[name]) for name in ("exp", "nbf", "iat") if name in claimed):
+            raise Unauthorized("malformed_times")
+        key = self._key(claimed["iss"], issuer["jwks_uri"], header.get("kid"), algorithm, now)
+        by_client = issuer.get("audience_claim") == "client_id"
         try:
             claims = jwt.decode(
                 token,
                 key,
-                algorithms=ALGORITHMS,
-                audience=issuer["audience"],
+                algorithms=[algorithm],
+                audience=None if by_client else issuer["audience"],
                 issuer=claimed["iss"],
                 leeway=LEEWAY_S,
-                options={"require": ["exp", "iss", "aud", "sub"]},
+                options={
+                    "require": ["exp", "iss", "client_id" if by_client else "aud", "sub"],
+                    "verify_aud": not by_client,
+                },
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise Unauthorized(f"token_{type(error).__name__}") from None
+        if by_client and not _is_access_of(issuer["audience"], claims):
+            raise Unauthorized("token_InvalidAudienceError")
+        if claims["exp"] - claims.get("iat", time.time()) > issuer.get("longest_seconds", LONGEST_S) + LEEWAY_S:
+            raise Unauthorized("token_lives_too_long")
         return _identity(issuer, claims)
 
     def _issuer(self, name: Any) -> Item:
@@ -77,7 +98,9 @@ class Verifier:
             raise Unauthorized("unknown_issuer")
         return item
 
-    def _key(self, issuer: str, uri: str, kid: str, now: int) -> jwt.PyJWK:
+    def _key(self, issuer: str, uri: str, kid: Any, algorithm: str, now: int) -> jwt.PyJWK:
+        if not isinstance(kid, str):
+            raise Unauthorized("unknown_signing_key")
         read_at, keys = self._kept.get(issuer, (-KEEP_MS, {}))
         stale = now - read_at >= KEEP_MS
         if (stale or kid not in keys) and now >= self._next_ask.get(issuer, now):
@@ -89,14 +112,26 @@ class Verifier:
             raise Unauthorized("issuer_unreachable")
         if kid not in keys:
             raise Unauthorized("unknown_signing_key")
-        return keys[kid]
+        found = key_for(keys[kid], algorithm)
+        if found is None:
+            raise Unauthorized("token_InvalidAlgorithmError")
+        return found
 
-    def _read_keys(self, uri: str) -> dict[str, jwt.PyJWK]:
-        try:
-            found = jwt.PyJWKSet.from_dict(self._fetch(uri))
-            return {key.key_id: key for key in found.keys if key.key_id}
-        except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
-            raise Unauthorized("unreadable_signing_keys") from None
+    def _read_keys(self, uri: str) -> dict[str, list[dict[str, Any]]]:
+        found = usable(self._fetch(uri))
+        if not found:
+            raise Unauthorized("unreadable_signing_keys")
+        return found
+
+
+def _is_time(value: Any) -> bool:
+    """Whether a claim is a number of seconds (RFC 7519, NumericDate) that can be reckoned with."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def _is_access_of(client: str, claims: dict[str, Any]) -> bool:
+    """True for an access token of a client (Amazon Cognito developer guide, "Understanding the access token")."""
+    return claims["client_id"] == client and claims.get("token_use") == "access"
 
 
 def _identity(issuer: Item, claims: dict[str, Any]) -> Identity:
@@ -107,8 +142,13 @@ def _identity(issuer: Item, claims: dict[str, Any]) -> Identity:
     scopes = granted.split() if isinstance(granted, str) else granted
     if not isinstance(scopes, list) or not all(isinstance(each, str) for each in scopes):
         raise Unauthorized("malformed_scopes")
+    subject = claims["sub"]
+    if not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
+        raise Unauthorized("malformed_subject")
     until = int(claims["exp"] + LEEWAY_S) * 1000
-    return Identity(tenant, str(claims["sub"]), frozenset(scopes), until=until, member=_member(issuer, claims))
+    prefix = issuer.get("scope_prefix", "")
+    ours = frozenset(each.removeprefix(prefix) for each in scopes if each.startswith(prefix))
+    return Identity(tenant, subject, ours, until=until, member=_member(issuer, claims))
 
 
 def _member(issuer: Item, claims: dict[str, Any]) -> Member:

@@ -1,9 +1,11 @@
 """Tenants as the operators registered them (table `registry`, pk `TENANT#id`)."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from broker.errors import Forbidden
+from broker.permissions.who import Who
 from broker.storage import Database
 from broker.tenants.limits import BODY_BYTES, CALLS, ENQUEUED, QUEUED, WAITS, Limit, limits_of
 from broker.tenants.rules import Rule
@@ -25,6 +27,8 @@ class Tenant:
     id: str
     organisation: str = ""
     """What it is a part of; empty for nothing."""
+    roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By role, the groups whose members have it."""
     inbox_application: str | None = None
     """Which of its applications what it puts into the inbox belongs to."""
     monthly_budget: int | None = None
@@ -78,6 +82,11 @@ class Tenant:
     off_peak: dict[str, Any] | None = None
     """When rows of its batches may begin that name no hours themselves (`batches.hours.OffPeak.of`)."""
 
+    def knows(self, who: Who) -> Who:
+        """Somebody of this tenant, with what its entry says of them now: the organisation, and roles by group."""
+        roles = [role for role, groups in self.roles.items() if not groups.isdisjoint(who.member.groups)]
+        return replace(who, organisation=self.organisation, member=who.member.joined((), roles))
+
 
 class Sender(NamedTuple):
     """Whose events are those of a source."""
@@ -108,6 +117,7 @@ class Tenants:
             tenant = Tenant(
                 id=tenant_id,
                 organisation=item.get("organisation", ""),
+                roles={role: frozenset(groups) for role, groups in item.get("roles", {}).items()},
                 inbox_application=item.get("inbox_application"),
                 monthly_budget=item.get("monthly_budget"),
                 models=None if models is None else frozenset(models),

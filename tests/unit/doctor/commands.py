@@ -7,10 +7,12 @@ from typing import Any
 
 import boto3
 from botocore import xform_name
-from broker.cli.main import _parser
+from broker.cli.root import root
 from samcli.commands.build.command import cli as sam_build
 from samcli.commands.delete.command import cli as sam_delete
 from samcli.commands.deploy.command import cli as sam_deploy
+from typer import TyperException
+from typer.core import TyperGroup
 
 from local.gradual import gradual
 from tests.contract.stack import written
@@ -50,10 +52,16 @@ def check_command(line: str) -> None:
 
 
 def _ours(words: list[str]) -> None:
+    command: Any = root()
+    context, rest = None, words
     try:
-        _parser().parse_args(words)
-    except SystemExit:
-        raise AssertionError(f"broker {words} is no command") from None
+        while True:
+            context = command.make_context("broker", list(rest), parent=context)
+            if not isinstance(command, TyperGroup):
+                return
+            _, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+    except TyperException as error:
+        raise AssertionError(f"broker {words} is no command: {error}") from None
 
 
 def _sam(words: list[str]) -> None:

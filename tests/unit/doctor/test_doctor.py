@@ -1,6 +1,5 @@
 """What `broker doctor` finds in an account, one thing wrong at a time."""
 
-import argparse
 import json
 import re
 import shlex
@@ -149,24 +148,23 @@ def test_what_an_accounts_own_models_lack_is_found(
     assert mend in told.mend
 
 
-def asked(**options: Any) -> argparse.Namespace:
-    return argparse.Namespace(stack=NAME, json=False, policy=False, **options)
+def shown_of(account: Account) -> tuple[str, int]:
+    """What is printed, and the exit status."""
+    shown = doctor(account, NAME)
+    return str(shown.plain), shown.status
 
 
 def test_the_exit_status_is_that_of_the_worst(examine: Doctor, account: Account) -> None:
     examine()
-    text, status = doctor(account, asked())
+    text, status = shown_of(account)
     assert (text, status) == (f"{NAME}, {len(CHECKS)} checks; error: 0, warning: 0, not checked: 0", 0)
     account.answers["sns:GetTopicAttributes"] = {"Attributes": {}}
-    text, status = doctor(account, asked())
+    text, status = shown_of(account)
     assert status == 1
     assert text.splitlines()[0] == "warning: subscribed: nobody hears the alarms"
     account.answers["kms:DescribeKey"] = {"KeyMetadata": {"KeyId": "k", "KeyState": "Disabled"}}
-    options = asked()
-    options.json = True
-    text, status = doctor(account, options)
-    assert status == 2
-    told = json.loads(text)
+    assert shown_of(account)[1] == 2
+    told = doctor(account, NAME).value
     assert [(each["check"], each["severity"]) for each in told["findings"]] == [
         ("key", "error"),
         ("subscribed", "warning"),
@@ -183,7 +181,7 @@ def test_a_stack_that_is_not_there_is_one_error(examine: Doctor, account: Accoun
         ERROR,
         f"sam build && sam deploy --guided --stack-name {NAME}",
     )
-    assert doctor(account, asked())[1] == 2
+    assert shown_of(account)[1] == 2
 
 
 def test_of_a_stack_that_is_not_whole_only_its_state_is_told(examine: Doctor) -> None:
@@ -196,7 +194,7 @@ def test_what_the_embedded_cloud_lacks_is_said_and_counts_for_nothing(examine: D
     found = examine(cloudformation__DescribeStacks=local, cloudwatch__DescribeAlarms=Refusal("InvalidAction"))
     assert {each.severity for _, each in found} == {Severity.UNCHECKED}
     assert {name for name, _ in found} == {*ON_AWS, "alarms"}
-    assert doctor(account, asked())[1] == 0
+    assert shown_of(account)[1] == 0
     assert not {name for name, _ in account.asked} & {"bedrock:ListFoundationModels", "apigateway:GetAccount"}
 
 
@@ -226,7 +224,7 @@ def test_a_strangers_text_does_nothing_on_the_terminal_or_in_the_shell(examine: 
     found = examine({"models": [chat("own", "sagemaker", name=odd)], "tenants": [{"id": "acme"}]})
     ((_, told),) = found
     assert shlex.split(told.mend)[4] == odd, "one word"
-    assert "\x1b" not in doctor(account, asked())[0]
+    assert "\x1b" not in shown_of(account)[0]
 
 
 def page(name: str) -> str:

@@ -342,7 +342,7 @@ def test_ten_clients_whose_calls_are_cut_lost_and_failed_get_a_job_for_each_call
 
     def work(number: int) -> None:
         with Hasty(base_url=server.url, api_key="ib_acme") as client:
-            for call in range(20):
+            for call in range(100):
                 asked = f"client {number}, call {call}"
                 response = client.responses.create(model="small", input=asked)
                 assert asked in response.output_text
@@ -353,5 +353,5 @@ def test_ten_clients_whose_calls_are_cut_lost_and_failed_get_a_job_for_each_call
         each.start()
     for each in workers:
         each.join()
-    assert len(told) == len(set(told.values())) == 200
+    assert len(told) == len(set(told.values())) == 1_000
     assert {head.id.replace("job_", "resp_") for head in sent(door)} == set(told.values())

@@ -4,14 +4,16 @@ import json
 from typing import Any
 
 import pytest
+from broker.audit.notes import taken
 from broker.batches.asking.submitting import by_whom
 from broker.batches.batch import BY_MEMBER
 from broker.batches.rows.running import asks_for
-from broker.errors import Forbidden
+from broker.errors import Forbidden, PermissionDenied
 from broker.jobs.accepting import Caller
 from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.pages import page
 from broker.permissions.who import MOST_NAMES, Member, Who
+from broker.rest.http import Request
 from broker.storage import Put
 from broker.tenants.api_keys import key_item, new_key
 from broker.tenants.applications import Applications
@@ -22,7 +24,8 @@ from tests.fakes.batch_rows import Rows
 from tests.fakes.counting import CountingDatabase
 from tests.fakes.queue import FakeRejections
 from tests.fakes.world import BASE_URL, CHAT, NOW
-from tests.unit.permissions.permitting_case import MARKETING, SALES, Permitted
+from tests.unit.permissions.permitting_case import CREATIVE, MARKETING, SALES, Permitted
+from tests.unit.rest_door import Door as RestDoor
 
 CRM = {"pk": "APPLICATION#acme:crm", "sk": "APPLICATION", "id": "crm", "groups": ["sales"], "roles": ["author"]}
 KEY, DIGEST = new_key()
@@ -101,6 +104,29 @@ def test_a_job_says_its_application_and_lists_go_by_it() -> None:
     found = page(world.jobs, "acme", BASE_URL, status=None, limit=10, cursor=None, application="crm")
     assert [(row["id"], row["application"]) for row in found["data"]] == [(mine.id, "crm")]
     assert page(world.jobs, "mallory", BASE_URL, status=None, limit=10, cursor=None, application="crm")["data"] == []
+
+
+def test_a_refusal_is_on_record_with_the_rule_and_the_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIT_QUEUE", "https://queue.example")
+    door = RestDoor(world=Permitted(CREATIVE))
+    request = Request(
+        *("POST", "/jobs", {}, {}, {}, json.dumps({**CHAT, "model": "creative"})),
+        *("acme", "ann", frozenset({"jobs:write"}), "r-1", BASE_URL),
+        member=SALES,
+    )
+    with pytest.raises(PermissionDenied):
+        door.api(request)
+    (record,) = taken()
+    told = {name: record[name] for name in ("kind", "tenant", "by", "application", "reason", "param", "rule")}
+    assert told == {
+        "kind": "call.denied",
+        "tenant": "acme",
+        "by": "ann",
+        "application": "crm",
+        "reason": "permission_denied",
+        "param": "model",
+        "rule": "creative",
+    }
 
 
 def test_events_belong_to_the_application_of_their_source() -> None:

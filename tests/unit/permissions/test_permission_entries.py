@@ -71,6 +71,7 @@ def test_an_alias_stands_for_its_models_and_a_rule_out_of_use_for_nothing() -> N
         ({"doors": ["window"], "deny": WHO}, "doors.0"),
         ({"models": [], "deny": WHO}, "models"),
         ({"models": ["creative"], "deny": {"tenant": ["acme"]}}, "deny.tenant"),
+        ({"models": ["creative"], "deny": {"until": "2027-01-31"}}, "deny"),
     ],
 )
 def test_a_rule_at_fault_is_refused_by_its_field(rule: dict[str, Any], param: str) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from broker.clock import iso
 from broker.errors import InvalidRequest, PermissionDenied
 from broker.jobs.store import REQUEST
 from broker.permissions.who import ASKED_BY, Member
@@ -155,3 +156,45 @@ def test_rules_cost_no_request_and_no_write_unit_more() -> None:
         chosen(world, job.id)
         counts.append([counting.reads - before[0], counting.writes - before[1], counting.units - before[2]])
     assert counts[0] == counts[1]
+
+
+def test_data_that_is_of_a_closed_class_or_of_none_that_was_said_goes_to_no_such_model() -> None:
+    classes = ["personal", "unspecified"]
+    rule = {"id": "at-home", "regions": ["us"], "data_classes": classes, "deny": {"tenants": ["acme"]}}
+    world = Permitted(rule)
+    assert chosen(world, world.ask(SALES, data_class="public").head.id) == ["creative", "small"]
+    assert chosen(world, world.ask(SALES, data_class="personal").head.id) == ["small"]
+    assert chosen(world, world.ask(SALES).head.id) == ["small"]
+    assert world.refused(SALES, model="creative", data_class="personal") == ("at-home", "model")
+    closed = Permitted({"id": "none", "data_classes": ["secret"], "deny": {"tenants": ["acme"]}})
+    assert closed.refused(SALES, data_class="secret") == ("none", "data_class")
+
+
+def test_whole_requests_are_closed_by_task_kind_prompt_and_door() -> None:
+    acme = {"tenants": ["acme"]}
+    world = Permitted(
+        {"id": "no-kind", "query_types": ["legal"], "deny": acme},
+        {"id": "no-greeting", "prompts": ["greet"], "deny": acme},
+        {"id": "no-vectors", "tasks": ["embed"], "deny": acme},
+        {"id": "no-openai", "doors": ["openai"], "tasks": ["chat"], "deny": acme},
+    )
+    prompt = {"input": {}, "prompt": {"id": "greet", "variables": {}}}
+    assert world.refused(SALES, routing={"query_type": "legal"}) == ("no-kind", "routing.query_type")
+    assert world.refused(SALES, **prompt) == ("no-greeting", "prompt.id"), "before its variables are looked at"
+    assert world.refused(SALES, task="embed", input={"text": "x"}) == ("no-vectors", "task")
+    with pytest.raises(PermissionDenied) as failure:
+        world.ask(SALES, door="openai")
+    assert failure.value.beside["permission"]["rule"] == "no-openai"
+    assert world.ask(SALES) and world.ask(SALES, tenant="mallory", door="openai")
+
+
+def test_who_is_let_in_until_a_day_is_let_in_until_that_day_and_what_is_closed_stays_closed() -> None:
+    crm = {"tenants": ["acme"], "applications": ["crm"]}
+    day = str(iso(NOW))[:10]
+    world = Permitted({"id": "trial", "models": ["creative"], "allow_only": {**crm, "until": day}})
+    before = NOW - 86_400_000
+    assert chosen(world, world.ask(SALES, now=before, model="creative").head.id, before) == ["creative"]
+    assert world.refused(SALES, model="creative") == ("trial", "model")
+    assert world.refused(MARKETING, model="creative") == ("trial", "model")
+    barred = Permitted({"id": "pause", "models": ["creative"], "deny": [{**crm, "until": day}]})
+    assert barred.ask(SALES, model="creative")

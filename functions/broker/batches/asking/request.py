@@ -30,7 +30,8 @@ MOST_ASKED_BYTES = 16_000
 
 OF_A_ROW = (
     *("task", "model", "routing", "parameters", "output_schema", "cache", "coalesce", "context", "webhook"),
-    *("bus_events", "priority", "deadline_seconds", "timeout_seconds", "ttl_seconds", "metadata"),
+    *("bus_events", "priority", "deadline_seconds", "timeout_seconds", "ttl_seconds", "data_class"),
+    "metadata",
 )
 """Fields of a job's request that `defaults` may give for all rows."""
 

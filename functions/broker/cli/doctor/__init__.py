@@ -3,6 +3,6 @@
 It reads and changes nothing; what it may not read is a finding too, and the rest goes on.
 """
 
-from broker.cli.doctor.report import add_doctor, doctor
+from broker.cli.doctor.report import doctor
 
-__all__ = ["add_doctor", "doctor"]
+__all__ = ["doctor"]

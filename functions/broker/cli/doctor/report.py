@@ -1,6 +1,5 @@
 """The checks in their order, and what is printed of them."""
 
-import argparse
 import json
 import shlex
 from collections import Counter
@@ -8,11 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from broker.cli.doctor.account import Account, NotRead, policy
+from broker.cli.doctor.account import Account, NotRead
+from broker.cli.doctor.account import policy as policy_text
 from broker.cli.doctor.checks import hearing, limits, models_of_aws, registered, running
 from broker.cli.doctor.deployed import Deployed, readable, unread
 from broker.cli.doctor.finding import Finding, Severity, error, exit_status
 from broker.cli.printable import on_one_line
+from broker.cli.shown import Shown
 from broker.clock import now_ms
 
 CHECKS: dict[str, Callable[[Deployed], Iterator[Finding]]] = {
@@ -48,19 +49,13 @@ Found = tuple[str, Finding]
 """A check's name, and what it found."""
 
 
-def add_doctor(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `broker doctor`."""
-    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
-    parser.add_argument("--policy", action="store_true", help="print the IAM policy that all checks need, and no more")
-
-
-def doctor(session: Any, options: argparse.Namespace) -> tuple[str, int]:
-    """What is printed, and the exit status: 2 with an error, 1 with a warning, or 0."""
-    if options.policy:
-        return policy(), 0
-    found = list(look(Account(session), options.stack, now_ms()))
+def doctor(session: Any, stack: str, *, policy: bool = False) -> Shown:
+    """What was found; the exit status is 2 with an error, 1 with a warning, or 0."""
+    if policy:
+        return Shown(json.loads(policy_text()), policy_text())
+    found = list(look(Account(session), stack, now_ms()))
     status = exit_status(finding for _, finding in found)
-    return (_as_json if options.json else _as_text)(options.stack, found), status
+    return Shown(_as_json(stack, found), _as_text(stack, found), status=status)
 
 
 def look(account: Account, name: str, now: int) -> Iterator[Found]:
@@ -113,9 +108,9 @@ def _as_text(stack: str, found: list[Found]) -> str:
     return "\n".join([*lines, f"{stack}, {len(CHECKS)} checks; {told}"])
 
 
-def _as_json(stack: str, found: list[Found]) -> str:
+def _as_json(stack: str, found: list[Found]) -> dict[str, Any]:
     rows = [
         {"check": check, "severity": each.severity.value, "what": each.what, "mend": each.mend or None}
         for check, each in found
     ]
-    return json.dumps({"stack": stack, "checks": list(CHECKS), "findings": rows}, indent=2, ensure_ascii=False)
+    return {"stack": stack, "checks": list(CHECKS), "findings": rows}

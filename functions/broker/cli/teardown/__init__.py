@@ -4,6 +4,6 @@ What belongs to the stack, CloudFormation says, and of secrets the key that they
 for a sign of it. A teardown that was broken off goes on when it is begun again: what is gone already is passed over.
 """
 
-from broker.cli.teardown.command import add_teardown, teardown
+from broker.cli.teardown.command import teardown
 
-__all__ = ["add_teardown", "teardown"]
+__all__ = ["teardown"]

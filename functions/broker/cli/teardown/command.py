@@ -1,43 +1,40 @@
 """What `broker teardown` shows, refuses and does: the stack first, so that nobody writes any more, and its key last."""
 
-import argparse
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from broker.cli.exits import Exit
 from broker.cli.printable import on_one_line
+from broker.cli.shown import Shown
 from broker.cli.teardown.belongings import KINDS, Belonging, NotRemoved, secrets_of
 from broker.cli.teardown.leaving import Leaving, delete, find
-
-FEWEST_DAYS, MOST_DAYS = 7, 30
-"""That KMS and Secrets Manager wait before something is gone for good."""
 
 KEY = "AWS::KMS::Key"
 
 
-def add_teardown(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `broker teardown`."""
-    parser.add_argument("--yes", action="store_true", help="do it; without, it is shown what would go")
-    parser.add_argument(
-        "--days",
-        type=int,
-        choices=range(FEWEST_DAYS, MOST_DAYS + 1),
-        metavar=f"{FEWEST_DAYS}-{MOST_DAYS}",
-        default=MOST_DAYS,
-        help=f"how long the key and the secrets can be had back ({MOST_DAYS} unless said)",
-    )
+def teardown(session: Any, name: str, *, yes: bool, days: int) -> Shown:
+    """Remove all, or without `yes` say what would go; the exit status is 1 where not all went.
+
+    Args:
+        session: of the account.
+        name: the stack's.
+        yes: do it.
+        days: that KMS and Secrets Manager wait before something is gone for good: 7 to 30.
+    """
+    text, status = _torn_down(session, name, yes=yes, days=days)
+    return Shown({"done": yes and status == Exit.DONE, "message": text}, text, status=status)
 
 
-def teardown(session: Any, options: argparse.Namespace) -> tuple[str, int]:
-    """What is printed at the end, and the exit status: 0 when all is gone, 1 when it was refused or not all went."""
+def _torn_down(session: Any, name: str, *, yes: bool, days: int) -> tuple[str, int]:
     try:
-        stack = find(session, options.stack)
+        stack = find(session, name)
         keys = [each.physical for each in stack.left if each.kind == KEY]
-        belongings = list(_belongings(session, stack, keys, options.days))
+        belongings = list(_belongings(session, stack, keys, days))
         shown = list(_shown(session, stack, belongings, keys))
-        if not options.yes:
+        if not yes:
             return "\n".join([*shown, "Nothing was done. With --yes all of this goes, and nothing brings it back."]), 1
         if stack.is_protected and not stack.is_deleted:
             raise NotRemoved(
@@ -50,7 +47,7 @@ def teardown(session: Any, options: argparse.Namespace) -> tuple[str, int]:
         failed = [why for each in belongings if (why := _remove(session, each))]
         if failed:
             return "\n".join([*failed, "The key stays until the rest is gone: begin again when that is mended."]), 1
-        return "\n".join([f"{stack.name} is gone.", *(_end(session, key, options.days) for key in keys)]), 0
+        return "\n".join([f"{stack.name} is gone.", *(_end(session, key, days) for key in keys)]), 0
     except NotRemoved as error:
         return f"Nothing more was done: {error}", 1
 

@@ -10,6 +10,9 @@ from broker.errors import Rejected
 CONNECT_S = 5.0
 """Seconds for a connection, of a call's time."""
 
+REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid", "x-debug-trace-id")
+"""Headers of replies by which providers name a request."""
+
 
 @dataclass(slots=True)
 class SendingWatch:
@@ -24,6 +27,11 @@ class SendingWatch:
     """Those of them that the service is sent."""
     strict: bool = False
     """Whether nothing is to be sent without all of them."""
+
+    @property
+    def request_id(self) -> str:
+        """What the provider calls the last request; empty where it did not say."""
+        return next((self.headers[name] for name in REQUEST_IDS if self.headers.get(name)), "")
 
     @property
     def dropped(self) -> list[str]:

@@ -1,16 +1,12 @@
-"""`broker files put`, `list`, `get`, `content` and `delete`: files of the key's tenant."""
+"""Files of the key's tenant: sent whole or in parts, and found again."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from broker.cli.asking import client_of
-from broker.cli.printable import as_json, on_one_line
 from broker.cli.rest_client import RestClient
-from broker.cli.shell import Shell
-from broker.clock import iso
 from broker.errors import Unavailable
 
 MOST_AT_ONCE = 64 * 1024 * 1024
@@ -21,31 +17,6 @@ TRIES = 3
 PAGE = 1000
 
 
-def add_files(command: Any) -> None:
-    """The arguments."""
-    actions = command.add_subparsers(dest="action", required=True)
-    one = actions.add_parser("put", help="send a file, whatever its size")
-    one.add_argument("path", type=Path)
-    one.add_argument("--purpose", default="user_data", help="such as batch; user_data when left out")
-    one.add_argument("--keep", type=int, metavar="SECONDS", help="how long; thirty days when left out")
-    one = actions.add_parser("list", help="list files, newest first")
-    one.add_argument("--purpose", help="only those for this")
-    actions.add_parser("get", help="show a file's record").add_argument("id")
-    one = actions.add_parser("content", help="write a file's bytes to a path")
-    one.add_argument("id")
-    one.add_argument("path", type=Path)
-    actions.add_parser("delete", help="delete a file").add_argument("id")
-
-
-def files(shell: Shell) -> str:
-    """`broker files`."""
-    return ACTIONS[shell.options.action](client_of(shell), shell.options)
-
-
-def _put(client: RestClient, options: Any) -> str:
-    return as_json(put_file(client, options.path, options.purpose, options.keep))
-
-
 def put_once(client: RestClient, path: Path, purpose: str) -> tuple[str, bool]:
     """Send a file unless it was sent so before: by its name and its bytes, of which the kept name has a digest.
 
@@ -54,7 +25,7 @@ def put_once(client: RestClient, path: Path, purpose: str) -> tuple[str, bool]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     name = f"{digest[:32]}-{path.name[-200:]}"
-    for row in _rows(client, purpose):
+    for row in files_of(client, purpose):
         if row["filename"] == name and row["status"] == "processed":
             return str(row["id"]), False
     return str(put_file(client, path, purpose, name=name)["id"]), True
@@ -71,7 +42,7 @@ def put_file(client: RestClient, path: Path, purpose: str, keep_s: int | None = 
     data = path.read_bytes()
     made = client.call("POST", "/files", new | {"sha256": hashlib.sha256(data).hexdigest()})
     _send(client, made["upload"], data)
-    return client.call("GET", _path(made["id"]))
+    return client.call("GET", path_of(made["id"]))
 
 
 def _put_parts(client: RestClient, path: Path, new: dict[str, Any]) -> Any:
@@ -97,17 +68,8 @@ def _send(client: RestClient, where: dict[str, Any], data: bytes) -> None:
                 raise
 
 
-def _list(client: RestClient, options: Any) -> str:
-    return "\n".join(
-        on_one_line(
-            f"{row['id']}  {iso(row['created_at'] * 1000)}  {row['status']:9}  {row['purpose']:12}  "
-            f"{row['bytes']:>13,}  {row['filename']}"
-        )
-        for row in _rows(client, options.purpose)
-    )
-
-
-def _rows(client: RestClient, purpose: str | None) -> Iterator[Any]:
+def files_of(client: RestClient, purpose: str | None) -> Iterator[Any]:
+    """Records of files, newest first."""
     after = None
     while True:
         page = client.call("GET", "/files", query={"limit": PAGE, "purpose": purpose, "after": after})
@@ -117,27 +79,6 @@ def _rows(client: RestClient, purpose: str | None) -> Iterator[Any]:
         after = page["last_id"]
 
 
-def _get(client: RestClient, options: Any) -> str:
-    return as_json(client.call("GET", _path(options.id)))
-
-
-def _content(client: RestClient, options: Any) -> str:
-    size = client.fetch(f"{_path(options.id)}/content", options.path)
-    return f"{options.path}: {size} bytes"
-
-
-def _delete(client: RestClient, options: Any) -> str:
-    return f"{client.call('DELETE', _path(options.id))['id']} deleted"
-
-
-def _path(file_id: str) -> str:
+def path_of(file_id: str) -> str:
+    """The route of a file."""
     return f"/files/{quote(file_id, safe='')}"
-
-
-ACTIONS: dict[str, Callable[[RestClient, Any], str]] = {
-    "put": _put,
-    "list": _list,
-    "get": _get,
-    "content": _content,
-    "delete": _delete,
-}

@@ -2,90 +2,18 @@
 
 import hashlib
 import hmac
-import json
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import jwt
 import pytest
-from broker.storage import Put
 from broker.tenants.identity import Identity, Unauthorized
-from broker.tenants.jwts import FAILED_PAUSE_MS, KEEP_MS, LONGEST_ISSUER, PAUSE_MS, Verifier
+from broker.tenants.jwts import FAILED_PAUSE_MS, KEEP_MS, LONGEST_ISSUER, PAUSE_MS
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tests.fakes.database import FakeDatabase
 from tests.fakes.world import NOW
-
-ISSUER, AUDIENCE, JWKS = "https://issuer.example", "broker", "https://issuer.example/jwks"
-
-
-@cache
-def rsa_key(name: str) -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-@cache
-def ec_key(name: str) -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def shown(kid: str, algorithm: str = "RS256") -> dict[str, Any]:
-    """The public half of a key as issuers show it."""
-    if algorithm == "RS256":
-        found = jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key(kid).public_key())
-    else:
-        found = jwt.algorithms.ECAlgorithm.to_jwk(ec_key(kid).public_key())
-    return json.loads(found) | {"kid": kid, "use": "sig"}
-
-
-def part(content: Any) -> str:
-    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def claims(**changes: Any) -> dict[str, Any]:
-    now = int(time.time())
-    usual = {"iss": ISSUER, "aud": AUDIENCE, "sub": "someone", "org": "acme", "scope": "jobs:read", "exp": now + 600}
-    return {name: value for name, value in (usual | changes).items() if value is not ...}
-
-
-def token(kid: str = "one", algorithm: str = "RS256", **changes: Any) -> str:
-    key: Any = rsa_key(kid) if algorithm == "RS256" else ec_key(kid)
-    return jwt.PyJWS().encode(json.dumps(claims(**changes)).encode(), key, algorithm, headers={"kid": kid})
-
-
-@dataclass
-class Desk:
-    """A verifier, a registry with one issuer, and that issuer's keys; `asked` are the addresses that were read."""
-
-    document: Any = field(default_factory=lambda: {"keys": [shown("one"), shown("two", "ES256")]})
-    asked: list[str] = field(default_factory=list)
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        item = {"pk": f"ISSUER#{ISSUER}", "sk": "ISSUER", "status": "active", "jwks_uri": JWKS, "audience": AUDIENCE}
-        database = FakeDatabase()
-        database.write(Put("registry", item | {"tenant_claim": "org", "scope_claim": "scope"} | self.settings))
-        self.verifier = Verifier(database, self._fetch)
-
-    def _fetch(self, url: str) -> Any:
-        self.asked.append(url)
-        if isinstance(self.document, Exception):
-            raise self.document
-        return self.document
-
-    def __call__(self, given: str, now: int = NOW) -> Identity:
-        return self.verifier.identity(given, now)
-
-    def refuses(self, given: str, now: int = NOW) -> str:
-        with pytest.raises(Unauthorized) as failure:
-            self(given, now)
-        return failure.value.reason
+from tests.security.token_case import AUDIENCE, ISSUER, JWKS, Desk, claims, ec_key, part, rsa_key, shown, token
 
 
 def test_a_good_token_is_its_tenants() -> None:
@@ -146,6 +74,44 @@ def test_an_issuer_may_be_one_tenants() -> None:
     assert desk(token(aud=["other", "x"], scp=["s"])) == Identity("own", "someone", frozenset({"s"}))
 
 
+COGNITO = {"tenant": "acme", "audience": "client-1", "audience_claim": "client_id", "scope_prefix": "broker/"}
+"""As an issuer is registered whose access tokens name their client, and no audience."""
+
+
+def access_token(**changes: Any) -> str:
+    usual = {
+        "aud": ...,
+        "client_id": "client-1",
+        "token_use": "access",
+        "scope": "broker/jobs:read other/jobs:write openid",
+    }
+    return token(**(usual | changes))
+
+
+def test_an_access_token_is_of_its_client_and_scopes_are_those_of_the_broker() -> None:
+    assert Desk(settings=COGNITO)(access_token()) == Identity("acme", "someone", frozenset({"jobs:read"}))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"client_id": "client-2"}, "token_InvalidAudienceError"),
+        ({"client_id": "client-2", "aud": "client-1"}, "token_InvalidAudienceError"),
+        ({"client_id": ["client-1"]}, "token_InvalidAudienceError"),
+        ({"client_id": ...}, "token_MissingRequiredClaimError"),
+        ({"token_use": "id"}, "token_InvalidAudienceError"),
+        ({"token_use": ...}, "token_InvalidAudienceError"),
+        ({"exp": int(time.time()) - 60}, "token_ExpiredSignatureError"),
+    ],
+)
+def test_what_is_wrong_with_an_access_token(change: dict[str, Any], reason: str) -> None:
+    assert Desk(settings=COGNITO).refuses(access_token(**change)) == reason
+
+
+def test_an_access_token_is_none_where_an_audience_is_asked_for() -> None:
+    assert Desk().refuses(access_token(client_id=AUDIENCE)) == "token_MissingRequiredClaimError"
+
+
 def test_a_disabled_issuer_is_unknown() -> None:
     desk = Desk(settings={"status": "disabled"})
     assert desk.refuses(token()) == "unknown_issuer"
@@ -178,7 +144,8 @@ def test_a_shared_secret_among_the_keys_is_not_used() -> None:
     for algorithm in ("HS256", "RS256"):
         signed = f"{part({'alg': algorithm, 'kid': 'mac'})}.{part(claims())}"
         mac = hmac.new(secret, signed.encode(), hashlib.sha256).digest()
-        assert desk.refuses(f"{signed}.{part(mac)}") == "token_InvalidAlgorithmError"
+        expected = {"HS256": "token_InvalidAlgorithmError", "RS256": "unknown_signing_key"}[algorithm]
+        assert desk.refuses(f"{signed}.{part(mac)}") == expected
 
 
 def test_a_token_is_signed_by_its_key_and_as_it_stands() -> None:

@@ -1,0 +1,1 @@
+"""The groups of commands, one in a file; `root.GROUPS` has them all."""
