@@ -1,10 +1,14 @@
 """The operators' routes of jobs: of all tenants, with the payload apart and each look at it on record."""
 
+from dataclasses import replace
+
 import pytest
 from broker.audit.notes import taken
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.head import Status
 from broker.rest.admin_jobs import MOST_TENANTS
+from broker.storage import Put
+from broker.tenants.ledger import OPEN
 
 from tests.contract.world import World as Contract
 from tests.unit.admin_door import Door
@@ -22,8 +26,14 @@ def test_a_job_is_shown_without_what_it_was_asked_and_answered(world: Contract) 
     shown = world.call("GET", ONE, path={"job_id": head.id}).body
     assert (shown["tenant"], shown["door"], shown["status"]) == ("acme", "rest", "succeeded")
     assert "Hello to you" not in str(shown), "an answer is given out without being asked for"
-    assert shown["held_usd"] >= 0
     assert [each["model"] for each in shown["attempts"]]
+
+
+def test_what_was_held_is_the_worst_case_and_no_count_of_jobs(world: Contract) -> None:
+    holds = {"acme/2025-11": 40_000_000, "acme.daily/2025-11-01": 40_000_000, f"acme/{OPEN}": 10**12}
+    head = replace(world.submitted(), holds=holds)
+    world.database.write(Put("jobs", head.to_item()))
+    assert world.call("GET", ONE, path={"job_id": head.id}).body["held_usd"] == 0.04
 
 
 def test_a_look_at_the_payload_is_on_record_and_told_to_the_tenant(world: Contract) -> None:

@@ -18,6 +18,7 @@ from broker.jobs.searching import wanted_of
 from broker.jobs.store import REQUEST, Jobs, Linked, Payloads
 from broker.registry.versions import Registry
 from broker.rest.http import Reply, Request
+from broker.tenants.ledger import counts_jobs
 
 MOST_TENANTS = 50
 """Of a list without one that is named: each costs a query."""
@@ -90,7 +91,8 @@ class OperatorsJobs:
         # Whether the answer is still there is not looked at: `erased` then says whether somebody erased it.
         shown = view(head, notes, {} if head.output else None, "", whole_route=whole_route)
         known = {name: value for name, value in shown.items() if name not in UNSEEN}
-        held = max(head.holds.values(), default=0)
+        # Each budget that is for it holds the whole of its worst case; places among open jobs are no money.
+        held = max((amount for bucket, amount in head.holds.items() if not counts_jobs(bucket)), default=0)
         return known | {
             "tenant": head.tenant,
             "principal": head.principal,
