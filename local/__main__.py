@@ -65,7 +65,7 @@ def tell(stack: Up) -> None:
     say("\nThe stack runs:\n")
     for name in (name for name in known if name.startswith("BROKER_")):
         say(f"  {name:{width}}  {known[name]}")
-    say(f"\nThe console: {stack.outputs['ApiUrl']}/console (sign in with BROKER_API_KEY)")
+    say(f"\nThe console: {stack.outputs['ApiUrl']}/console (sign in with BROKER_API_KEY, or as an operator)")
     file = FOLDER / environment.NAME
     file = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
     say(f"""

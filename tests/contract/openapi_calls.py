@@ -44,6 +44,8 @@ def calls() -> list[Any]:
         ("GET", "/jobs", 400, None, {"query": {"limit": "0"}}),
         ("GET", "/jobs", 400, None, {"query": {"status": "done"}}),
         ("GET", "/jobs", 400, None, {"query": {"cursor": "x"}}),
+        ("GET", "/jobs", 400, None, {"query": {"tag": "order"}}),
+        ("GET", "/jobs", 400, None, {"query": {"created_after": "yesterday"}}),
         ("GET", "/jobs/{id}", 200, "ended", {}),
         ("GET", "/jobs/{id}", 400, "ended", {"query": {"wait": "26"}}),
         ("GET", "/jobs/{id}", 404, None, lost),
@@ -263,11 +265,33 @@ def admin_calls() -> list[Any]:
         ("GET", experiments, 200, None, {"path": prompt}),
         ("GET", experiments, 200, "labelled", {"path": prompt}),
         ("GET", experiments, 404, None, {"path": nobody}),
+        *job_calls(),
         *review_calls(),
         ("GET", "/admin/audit", 200, None, {}),
         ("GET", "/admin/audit", 200, None, {"query": {"kind": "payload.read", "tenant": "acme", "limit": "1"}}),
         ("GET", "/admin/audit", 400, None, {"query": {"from": "yesterday"}}),
         ("GET", "/admin/audit", 400, None, {"query": {"cursor": "x"}}),
+    ]
+
+
+def job_calls() -> list[Any]:
+    """The same for the operators' routes of jobs."""
+    jobs, one = "/admin/jobs", "/admin/jobs/{job_id}"
+    lost = {"path": {"job_id": "job_0"}}
+    looks = (one, f"{one}/events", f"{one}/payload")
+    return [
+        ("GET", jobs, 200, "ended", {"query": {"tenant": "acme"}}),
+        ("GET", jobs, 200, "ended", {}),
+        ("GET", jobs, 400, None, {"query": {"limit": "0"}}),
+        ("GET", jobs, 400, None, {"query": {"door": "window"}}),
+        ("GET", jobs, 400, None, {"query": {"cursor": "x"}}),
+        *(("GET", route, 200, "ended", {}) for route in looks),
+        *(("GET", route, 404, None, lost) for route in looks),
+        ("GET", one, 200, "ended", {"query": {"include": "route,queue"}}),
+        ("GET", one, 400, "ended", {"query": {"include": "all"}}),
+        ("POST", f"{one}/cancel", 200, "queued", {}),
+        ("POST", f"{one}/cancel", 404, None, lost),
+        ("POST", f"{one}/cancel", 409, "ended", {}),
     ]
 
 

@@ -247,6 +247,8 @@ def called(method: str, resource: str, before: str | None, more: dict[str, Any])
         case "key held":
             fingerprinted = fingerprint(stored_form(parse_request(ASK)))
             reserve(world.database, "acme", "k", fingerprinted, EXAMPLE_JOB, now_ms())
+    if "{job_id}" in resource and "id" in more.get("path", {}):
+        more = more | {"path": {"job_id": more["path"]["id"]}}
     return answered(world, method, resource, **more), more
 
 
@@ -272,7 +274,8 @@ def test_every_documented_reply_of_the_functions_was_tried() -> None:
     tried |= {(method, resource, "304") for method, resource, status in tried if (method, status) == ("GET", "200")}
     # API Gateway itself answers 404 to an operator's call that is not signed; these have no other.
     tried |= {("POST", f"/admin/{route}", "404") for route in ("plan", "apply", "can")}
-    tried |= {("GET", f"/admin/{route}", "404") for route in ("reviews", "feedback", "feedback/rows", "audit")}
+    looks = ("jobs", "reviews", "feedback", "feedback/rows", "audit")
+    tried |= {("GET", f"/admin/{route}", "404") for route in looks}
     for method, resource in (*ROUTES, *ADMIN_ROUTES):
         said = set(DOCUMENT["paths"][resource][method.lower()]["responses"]) - gateways - {"403"}
         untried = sorted(status for status in said if (method, resource, status) not in tried)

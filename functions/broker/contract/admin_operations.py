@@ -10,6 +10,7 @@ from broker.contract.admin import (
     PromptLabels,
     RegistryPlan,
 )
+from broker.contract.admin_jobs import JOB_OPERATIONS
 from broker.contract.audit import AuditRecords
 from broker.contract.common import EXAMPLE_JOB
 from broker.contract.operation import Operation, parameter
@@ -56,6 +57,7 @@ AUDIT = (
 )
 
 ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
+    **JOB_OPERATIONS,
     ("GET", "/admin/registry/{kind}"): Operation(
         "List the entries of a kind", "admin", {200: EntryList}, parameters=(KIND,)
     ),

@@ -27,6 +27,7 @@ from broker.doors.anthropic import USUAL_PAGE
 from broker.jobs.head import Status
 from broker.jobs.pages import MAX_PAGE
 from broker.jobs.request import JobRequest
+from broker.jobs.searching import DOORS
 from broker.jobs.trial import Trial
 from broker.prompts.listing import MOST_LISTED
 from broker.rest.api import INCLUDED, MOST_WAIT_S
@@ -87,12 +88,27 @@ SUBMISSION = (
     ),
 )
 
-PAGE = (
+TIME = {"type": "string", "format": "date-time"}
+
+WANTED = (
     parameter("query", "status", "Only jobs that stand so.", {"type": "string", "enum": [*Status]}),
     parameter("query", "application", "Only jobs that this application asked for.", {"type": "string"}),
-    parameter(
-        "query", "limit", "Jobs on a page.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 20}
-    ),
+    parameter("query", "model", "Only of this model: that answered, or was named.", {"type": "string"}),
+    parameter("query", "prompt", "Only of this stored prompt.", {"type": "string"}),
+    parameter("query", "door", "Only of those that came by this door.", {"type": "string", "enum": [*DOORS]}),
+    parameter("query", "tag", "Only with this in their metadata: `key=value`.", {"type": "string"}, example="order=17"),
+    parameter("query", "created_after", "Only of those that were accepted then or later.", TIME),
+    parameter("query", "created_before", "Only of those that were accepted earlier.", TIME),
+)
+"""Which jobs of a list are wanted."""
+
+LIST_SIZE = parameter(
+    "query", "limit", "Jobs on a page.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 20}
+)
+
+PAGE = (
+    *WANTED,
+    LIST_SIZE,
     parameter("query", "cursor", "`next_cursor` of the page before.", {"type": "string"}),
 )
 

@@ -253,6 +253,8 @@ class Job(JobSummary):
     conversation_id: str | None
     retry_of: JobId | None
     """The job whose request this one is once more (`POST /v1/jobs/bulk`)."""
+    batch_id: str | None
+    """The batch that it is a row of."""
     metadata: dict[str, str]
     queue: Queued | None = None
     """With `?include=queue`: where it stands. Null where it is not queued, or somebody has to look at it."""

@@ -12,6 +12,7 @@ from broker.contract.common import (
     Time,
 )
 from broker.guardrails.policy import Stage
+from broker.jobs.searching import Door
 
 
 class Accepted(Shown):
@@ -19,7 +20,7 @@ class Accepted(Shown):
 
     at: Time
     event: Literal["job.accepted"]
-    door: Literal["rest", "openai", "anthropic", "mcp", "event", "s3"]
+    door: Door
 
 
 class Started(Shown):
@@ -63,6 +64,13 @@ class Reviewed(Shown):
     stage: Stage
 
 
+class Read(Shown):
+    """An operator looked at what it was asked and answered."""
+
+    at: Time
+    event: Literal["job.read"]
+
+
 class AttemptEnded(Shown):
     """A call of a model ended."""
 
@@ -100,7 +108,7 @@ class Timeline(Shown):
     object: Literal["list"]
     data: list[
         Annotated[
-            Accepted | Started | Waiting | Held | Reviewed | AttemptEnded | DeliveryAttempted | Ended,
+            Accepted | Started | Waiting | Held | Reviewed | Read | AttemptEnded | DeliveryAttempted | Ended,
             Field(discriminator="event"),
         ]
     ]

@@ -11,6 +11,9 @@ from broker.jobs.reviewing import AUDIT, state_of
 from broker.jobs.store import ERASED, Jobs, Linked, Look
 from broker.storage import Item
 
+READ = "READ#"
+"""What the notes begin with of operators who looked at what the job was asked and answered."""
+
 LINK_FIELDS = ("output_url", "output_bytes", "output_media_type")
 
 
@@ -86,6 +89,7 @@ def view(
         "context": _context(notes.get(f"CONTEXT#{head.run}")),
         "conversation_id": head.conversation,
         "retry_of": head.retry_of,
+        "batch_id": head.batch,
         "metadata": asked.get("metadata", {}),
         "erased": ERASED in notes or is_gone(head, output),
         "urls": {
@@ -240,6 +244,8 @@ def timeline(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
             seen.append((note["since"], "job.held", {"stage": note["stage"], "rules": note["rules"]}))
         elif name.startswith(AUDIT):
             seen.append((note["at"], f"job.{note['what']}", {"stage": note["stage"]}))
+        elif name.startswith(READ):
+            seen.append((note["at"], "job.read", {}))
         elif name.startswith("DELIVERY#"):
             for each in note["attempts"]:
                 seen.append(

@@ -158,6 +158,11 @@ class Jobs:
         found = (self._database.get("jobs", item["pk"], "HEAD") for item in page.items)
         return [Head.from_item(item) for item in found if item], page.cursor
 
+    def ids_of_tenant(self, tenant: str, *, limit: int, cursor: Item | None) -> list[str]:
+        """The same, ids alone, and also those whose jobs were deleted by their TTL since."""
+        page = self._database.index("tenant", tenant, limit=limit, newest_first=True, cursor=cursor)
+        return [str(item["id"]) for item in page.items]
+
     def standing(self, head: Head, now: int) -> dict[str, Any] | None:
         """Where a queued job stands (`queueing.standing`)."""
         from broker.jobs.queueing import standing  # few ask

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from broker.jobs.fields import Task
+from broker.jobs.searching import Door
 from broker.registry.document import checked
 from broker.registry.entry import Name, StrictEntry, TenantId
 from broker.registry.model_entry import Word
-from broker.registry.permission_entry import Door, Groups
+from broker.registry.permission_entry import Groups
 
 
 class CheckedWho(StrictEntry):

@@ -1,11 +1,12 @@
 """Applications of tenants, and permissions: who may do what."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from broker.jobs.field_errors import here
 from broker.jobs.fields import Task
+from broker.jobs.searching import Door
 from broker.permissions.rules import RESOURCES, SUBJECTS
 from broker.permissions.who import MOST_NAMES
 from broker.registry.entry import Day, Entry, Name, StrictEntry, TenantId
@@ -43,7 +44,6 @@ class ApplicationEntry(Entry):
 Names = Annotated[list[Name], Field(min_length=1, max_length=100)]
 Words = Annotated[list[Word], Field(min_length=1, max_length=100)]
 Groups = Annotated[list[Group], Field(min_length=1, max_length=100)]
-Door = Literal["rest", "openai", "anthropic", "mcp", "event", "s3", "batch"]
 
 
 class WithinEntry(StrictEntry):

@@ -18,6 +18,7 @@ from broker.registry.document import parse_arms, parse_entry, parse_registry, pa
 from broker.registry.plan import make_plan, plan_entry, plan_label, plan_rollback
 from broker.registry.records import Change, Record
 from broker.registry.versions import Registry
+from broker.rest.admin_jobs import JOB_ROUTES, OperatorsJobs
 from broker.rest.audited import note_reply
 from broker.rest.http import Reply, Request
 from broker.rest.reviews import REVIEW_ROUTES, Reviews
@@ -147,6 +148,14 @@ def _of_reviews(answer: Callable[[Reviews, Request], Reply]) -> Callable[[Admin,
     return answered
 
 
+def _of_jobs(answer: Callable[[OperatorsJobs, Request], Reply]) -> Callable[[Admin, Request], Reply]:
+    @wraps(answer)
+    def answered(admin: Admin, request: Request) -> Reply:
+        return answer(OperatorsJobs(admin.reviews.jobs, admin.reviews.payloads, admin.registry), request)
+
+    return answered
+
+
 def _named(request: Request) -> tuple[str, str]:
     """Kind and id; an id may hold what a path cannot, percent-encoded."""
     return request.path["kind"], unquote(request.path["id"])
@@ -213,6 +222,7 @@ ADMIN_ROUTES: dict[tuple[str, str], Callable[[Admin, Request], Reply]] = {
     ("GET", "/admin/prompts/{id}/labels"): Admin.get_labels,
     ("PUT", "/admin/prompts/{id}/labels/{label}"): Admin.put_label,
     ("GET", "/admin/prompts/{id}/experiments"): Admin.compare_versions,
+    **{route: _of_jobs(answer) for route, answer in JOB_ROUTES.items()},
     ("GET", "/admin/audit"): Admin.read_audit,
     **{route: _of_reviews(answer) for route, answer in REVIEW_ROUTES.items()},
 }

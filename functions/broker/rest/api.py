@@ -15,6 +15,7 @@ from broker.jobs.head import Head, job_url
 from broker.jobs.pages import page
 from broker.jobs.reading import gone, is_gone, looked_at, owned, timeline, view
 from broker.jobs.request import JobRequest, parse_request
+from broker.jobs.searching import wanted_of
 from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import Listing
@@ -181,10 +182,9 @@ class Api:
             self.jobs,
             request.tenant,
             request.base_url,
-            status=query.get("status"),
-            application=query.get("application") or None,
             limit=request.number("limit", 20),
             cursor=query.get("cursor") or None,
+            wanted=wanted_of(query),
         )
         return Reply(200, found)
 

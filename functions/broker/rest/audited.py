@@ -50,6 +50,8 @@ WISHES = {
 }
 
 OF_OPERATORS = {
+    ("GET", "/admin/jobs/{job_id}/payload"): kinds.PAYLOAD_READ,
+    ("POST", "/admin/jobs/{job_id}/cancel"): kinds.CANCEL_ASKED,
     ("GET", "/admin/reviews"): kinds.REVIEW_READ,
     ("GET", "/admin/reviews/{job_id}"): kinds.REVIEW_READ,
     ("GET", "/admin/feedback"): kinds.REVIEW_READ,

@@ -81,6 +81,16 @@ async function credential(method, url, body) {
   return {};
 }
 
+/** The lines of a file; null where it is so large that it lies elsewhere, where this page may not go. */
+async function lines(path, signal) {
+  const url = new URL(path.slice(1), BASE);
+  const reply = await fetch(url, { headers: await credential("GET", url, ""), redirect: "manual", signal, cache: "no-store" });
+  if (reply.type === "opaqueredirect") return null;
+  const text = await reply.text();
+  if (!reply.ok) throw new ApiError(reply.status, JSON.parse(text).error);
+  return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}
+
 const of = (path) => (who?.kind === "operator" ? `/admin${path}` : path);
 const id = encodeURIComponent;
 
@@ -91,8 +101,8 @@ export const jobs = {
   events: (job, signal) => call("GET", of(`/jobs/${id(job)}/events`), { signal }),
   payload: (job) => call("GET", `/admin/jobs/${id(job)}/payload`),
   cancel: (job) => call("POST", of(`/jobs/${id(job)}/cancel`)),
-  redeliver: (job) => call("POST", of(`/jobs/${id(job)}/redeliver`)),
-  erase: (job) => call("DELETE", of(`/jobs/${id(job)}`)),
+  redeliver: (job) => call("POST", `/jobs/${id(job)}/redeliver`),
+  erase: (job) => call("DELETE", `/jobs/${id(job)}`),
   url: (job) => new URL(of(`/jobs/${id(job)}`).slice(1), BASE).href,
 };
 
@@ -100,7 +110,7 @@ export const batches = {
   list: (query, signal) => call("GET", "/batches", { query, signal }),
   get: (batch, signal) => call("GET", `/batches/${id(batch)}`, { signal }),
   ask: (batch, what) => call("POST", `/batches/${id(batch)}/${what}`),
-  results: (batch, query) => call("GET", `/batches/${id(batch)}/results`, { query }),
+  failed: (file, signal) => lines(`/files/${id(file)}/content`, signal),
 };
 
 export const models = { list: (signal) => call("GET", "/models", { signal }) };

@@ -5,12 +5,18 @@ import { fill, h } from "./dom.js";
 import { button } from "./parts.js";
 import { T } from "./texts.js";
 import "./sign-in.js";
+import "./overview.js";
 import "./jobs.js";
 import "./job.js";
+import "./batches.js";
+import "./models.js";
 
 /** The pages by name: the elements that show them, and who has them. */
 const PAGES = {
   jobs: { element: "jobs-page", one: "job-page", for: ["tenant", "operator"] },
+  overview: { element: "overview-page", for: ["tenant"] },
+  batches: { element: "batches-page", one: "batch-page", for: ["tenant"] },
+  models: { element: "models-page", for: ["tenant"] },
 };
 
 const THEMES = ["auto", "light", "dark"];

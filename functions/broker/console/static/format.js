@@ -35,7 +35,7 @@ export function took(milliseconds) {
 export function usd(amount) {
   if (amount === null || amount === undefined) return EMPTY;
   const places = amount === 0 || Math.abs(amount) >= 1 ? 2 : Math.min(6, 2 - Math.floor(Math.log10(Math.abs(amount))));
-  return `$${amount.toFixed(Math.max(2, places))}`;
+  return `$${amount.toFixed(Math.max(2, places)).replace(/(\.\d\d\d*?)0+$/, "$1")}`;
 }
 
 export const count = (number) => (number === null || number === undefined ? EMPTY : plain.format(number));

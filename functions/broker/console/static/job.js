@@ -88,15 +88,16 @@ class Job extends Page {
       say(done(answer));
       await this.#look(job.id);
     });
+    const mine = session().kind === "tenant";
     const sure = async (name) => {
       if (await ask(T.job.ask[name], T.job.doIt[name])) await act(name, () => T.job.done[name]);
     };
     return [
       !ENDED.includes(job.status) && button(T.job.cancel, () => sure("cancel"), "danger"),
-      job.delivery.length > 0 && button(T.job.redeliver, () => act("redeliver", (answer) => T.job.done.redeliver(answer.ids.length))),
+      mine && job.delivery.length > 0 && button(T.job.redeliver, () => act("redeliver", (answer) => T.job.done.redeliver(answer.ids.length))),
       button(T.job.curl, () => copy(curl(job.id))),
-      job.batch_id && session().kind === "tenant" && h("a.button", { href: `#/batches/${job.batch_id}` }, T.job.batch),
-      !job.erased && button(T.job.erase, () => sure("erase"), "danger"),
+      mine && job.batch_id && h("a.button", { href: `#/batches/${job.batch_id}` }, T.job.batch),
+      mine && !job.erased && ENDED.includes(job.status) && button(T.job.erase, () => sure("erase"), "danger"),
     ];
   }
 

@@ -10,7 +10,7 @@ import { T } from "./texts.js";
 const LIMIT = 50;
 const PAGES = 4; // that are looked at for one screen, where filters leave little of each
 const WANTED = 30;
-const FILTERS = ["status"];
+const FILTERS = ["status", "model", "door", "prompt", "tag", "created_after", "created_before"];
 
 class Jobs extends Page {
   #rows = new Map();
@@ -128,6 +128,13 @@ class Jobs extends Page {
       "section.filters",
       { "aria-label": T.jobs.filters },
       field(T.jobs.status, choice({ ...any, ...T.status }, this.params.get("status"), set("status"))),
+      session().kind === "operator" && field(T.jobs.tenant, text("tenant")),
+      field(T.jobs.model, text("model")),
+      field(T.jobs.door, choice({ ...any, ...T.doors }, this.params.get("door"), set("door"))),
+      field(T.jobs.prompt, text("prompt")),
+      field(T.jobs.tag, text("tag", T.jobs.tagHint)),
+      field(T.jobs.after, day("created_after")),
+      field(T.jobs.before, day("created_before")),
       this.params.size > 0 && h("a.clear", { href: "#/jobs" }, T.jobs.clear),
     );
   }

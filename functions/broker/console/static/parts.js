@@ -5,7 +5,7 @@ import { at, atInFull } from "./format.js";
 import { T } from "./texts.js";
 
 const KINDS = {
-  queued: "idle", running: "now", succeeded: "good", failed: "bad", blocked: "warn", canceled: "idle", expired: "bad",
+  queued: "idle", running: "now", succeeded: "good", failed: "bad", blocked: "warn", canceled: "idle", expired: "bad", rejected: "bad",
   validating: "now", in_progress: "now", finalizing: "now", canceling: "now", cancelling: "now", completed: "good",
   cancelled: "idle", paused: "warn", scheduled: "idle",
   delivered: "good", pending: "now", disabled: "bad",

@@ -117,6 +117,6 @@ function arrowHead() {
 
 /** As many letters as fit, by what a reader takes for one. */
 function cut(text, most) {
-  const letters = [...text];
-  return letters.length <= most ? text : `${letters.slice(0, most - 1).join("")}…`;
+  const letters = [...String(text)];
+  return letters.length <= most ? String(text) : `${letters.slice(0, most - 1).join("")}…`;
 }

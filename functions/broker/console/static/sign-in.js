@@ -8,6 +8,7 @@ import { T } from "./texts.js";
 
 const WAYS = {
   key: { tab: T.signIn.keyAs, label: T.signIn.key, help: T.signIn.keyHelp },
+  operator: { tab: T.signIn.operatorAs, label: T.signIn.operator, help: T.signIn.operatorHelp },
 };
 
 class SignIn extends HTMLElement {
@@ -37,7 +38,7 @@ class SignIn extends HTMLElement {
         h("div.brand", h("img", { src: "console/icon.svg", alt: "" }), h("span", T.product)),
         h("h1", { tabindex: -1 }, T.signIn.title),
         h("p.lead", T.signIn.lead),
-        Object.keys(WAYS).length > 1 && h("div.switch", { role: "group", "aria-label": T.signIn.ways }, Object.keys(WAYS).map(pick)),
+        h("div.switch", { role: "group", "aria-label": T.signIn.ways }, Object.keys(WAYS).map(pick)),
         h("form", { onsubmit: enter, novalidate: true }, field(label, input, help), trouble, h("button.primary", { type: "submit" }, T.signIn.enter)),
         h("p.help", T.signIn.memory),
       ),

@@ -80,11 +80,11 @@ function calls(job, ended, since) {
 }
 
 function ended(job, since) {
-  if (!job.ended_at) return { key: "ended", title: T.story.notYet, lines: [T.status[job.status]], state: job.status === "running" ? "now" : "idle" };
+  if (!job.ended_at) return { key: "ended", title: T.story.notYet, lines: [T.status[job.status] ?? job.status], state: job.status === "running" ? "now" : "idle" };
   const to = since(job.ended_at);
   const lines = [T.story.after(took(to)), T.story.spent(usd(job.usage.cost_usd))];
   if (job.error?.code) lines.push(job.error.code);
-  return { key: "ended", title: T.story.ended[job.status], lines, state: ENDED[job.status], from: to, to };
+  return { key: "ended", title: T.story.ended[job.status] ?? job.status, lines, state: ENDED[job.status] ?? "idle", from: to, to };
 }
 
 function delivered(delivery, number, since) {
