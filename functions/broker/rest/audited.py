@@ -16,6 +16,12 @@ ANSWERING = (
 )
 """What is posted there may be answered at once: such a reply is a read too."""
 
+CANCELING = ("/jobs/{id}/cancel", "/responses/{id}/cancel")
+"""What had ended when it was to be canceled may be told as it stands, with its answer."""
+
+GIVING = (200, 302, 303, 307)
+"""Statuses of replies that have a payload, or lead to where it lies."""
+
 READS = {
     ("GET", "/jobs/{id}"),
     ("GET", "/responses/{id}"),
@@ -29,6 +35,7 @@ READS = {
     ("GET", "/batches/{id}/results"),
     ("GET", "/messages/batches/{id}/results"),
     *(("POST", resource) for resource in ANSWERING),
+    *(("POST", resource) for resource in CANCELING),
 }
 """Routes whose replies hold prompts or answers, or lead to them."""
 
@@ -69,9 +76,10 @@ TOGETHER = {4: 24, 6: 48}
 def note_reply(request: Request, reply: Reply) -> None:
     """Note what a route's reply gives out, or what was asked for by it."""
     route = request.method, request.resource
-    kind = kinds.PAYLOAD_READ if route in READS and _gives(reply) else WISHES.get(route) or OF_OPERATORS.get(route)
-    if kind is not None and reply.status < 400:
-        _note(request, kind, subject=_subject(request, reply), outcome=str(reply.status))
+    read = kinds.PAYLOAD_READ if route in READS and _gives(request, reply) else None
+    for kind in (read, WISHES.get(route) or OF_OPERATORS.get(route)):
+        if kind is not None and reply.status < 400:
+            _note(request, kind, subject=_subject(request, reply), outcome=str(reply.status))
 
 
 def note_denial(request: Request, error: Forbidden) -> None:
@@ -110,14 +118,14 @@ def _is_first(key: str, place: str) -> bool:
     return True
 
 
-def _gives(reply: Reply) -> bool:
+def _gives(request: Request, reply: Reply) -> bool:
     """Whether a reply has a payload: a job that has not ended, or that was erased, has none."""
-    if reply.status not in (200, 302, 303):
+    if reply.status not in GIVING:
         return False
     body = reply.body
     if isinstance(body, dict) and body.get("object") == "job":
         return bool(body.get("output") is not None or body.get("output_url"))
-    return True
+    return request.resource not in CANCELING or bool(body.get("output"))
 
 
 def _subject(request: Request, reply: Reply | None) -> str:

@@ -88,6 +88,32 @@ def test_a_look_is_a_read_where_it_gives_something(reply: Reply, noted: bool) ->
         assert facts.items() <= found[0].items()
 
 
+@pytest.mark.parametrize("resource", ["/files/{id}/content", "/batches/{id}/results", "/messages/batches/{id}/results"])
+def test_to_be_led_to_what_lies_in_a_bucket_is_a_read(resource: str) -> None:
+    audited.note_reply(request("GET", resource, path={"id": "file-1"}), Reply(307, None, {"location": "https://link"}))
+    (found,) = taken()
+    assert (found["kind"], found["subject"], found["outcome"]) == ("payload.read", "file-1", "307")
+    assert "link" not in json.dumps(found)
+
+
+def test_a_files_bytes_are_not_given_without_a_record_of_it() -> None:
+    door = Door()
+    form = "--x\r\nContent-Disposition: form-data; name=purpose\r\n\r\nuser_data\r\n--x\r\nContent-Disposition: "
+    form += f'form-data; name="file"; filename="a.txt"\r\n\r\n{PAYLOAD}\r\n--x--\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    kept = door.api(request("POST", "/files", headers=kind, body=form))
+    assert not taken(), "who brings a file is given nothing"
+    door.api(request("GET", "/files/{id}/content", path={"id": kept.body["id"]}))
+    assert [(each["kind"], each["subject"]) for each in taken()] == [("payload.read", kept.body["id"])]
+
+
+@pytest.mark.parametrize(("output", "kinds"), [([], ["cancel.asked"]), (["…"], ["payload.read", "cancel.asked"])])
+def test_an_answer_that_is_told_to_who_comes_too_late_to_cancel_is_a_read(output: list[str], kinds: list[str]) -> None:
+    told = Reply(200, {"object": "response", "output": output})
+    audited.note_reply(request("POST", "/responses/{id}/cancel", path={"id": "resp_1"}), told)
+    assert [each["kind"] for each in taken()] == kinds
+
+
 def test_an_answer_in_the_same_call_is_a_read_of_its_job() -> None:
     audited.note_reply(request("POST", "/responses"), Reply(200, {"object": "response"}, job_id="job_1"))
     audited.note_reply(request("POST", "/jobs"), Reply(202, {"object": "job"}, job_id="job_2"))
