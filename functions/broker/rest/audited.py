@@ -4,6 +4,7 @@ Told where a route is answered, so it holds for what lies behind other doors too
 """
 
 import ipaddress
+import re
 
 from broker.audit import record as kinds
 from broker.audit.notes import is_on, note
@@ -69,6 +70,9 @@ OF_OPERATORS = {
     ("GET", "/admin/audit"): kinds.AUDIT_READ,
 }
 
+ID = re.compile(r"[!-~]{1,128}", re.ASCII)
+"""What ids may be like. A path may have anything in the place of one, and what is on record stays there for years."""
+
 TOGETHER = {4: 24, 6: 48}
 """Bits of an address that make a place, by the version of IP: who moves within them is not told as elsewhere."""
 
@@ -130,7 +134,7 @@ def _gives(request: Request, reply: Reply) -> bool:
 
 def _subject(request: Request, reply: Reply | None) -> str:
     named = next(iter(request.path.values()), "") if request.path else ""
-    return (reply.job_id if reply else None) or named
+    return (reply.job_id if reply else None) or (named if ID.fullmatch(named) else "")
 
 
 def _note(request: Request, kind: str, **facts: str | None) -> None:

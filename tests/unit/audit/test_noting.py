@@ -139,6 +139,17 @@ def test_the_notes_of_one_call_are_bounded_and_the_rest_counted() -> None:
     assert taken() == []
 
 
+@pytest.mark.parametrize("named", [PAYLOAD, "a\x1b]0;b\x07", "é", "x" * 129])
+def test_what_stands_in_the_place_of_an_id_and_is_none_is_not_put_on_record(named: str) -> None:
+    door = Door()
+    door.api(request("DELETE", "/conversations/{id}", path={"id": named}))
+    with pytest.raises(Forbidden):
+        door.api(replace(request("GET", "/jobs/{id}", path={"id": named}), scopes=frozenset()))
+    found = taken()
+    assert [each["kind"] for each in found] == ["erase.asked", "call.denied"]
+    assert all("subject" not in each for each in found)
+
+
 def test_what_a_caller_chose_is_cut() -> None:
     assert len(record("call.denied", "x" * 9_999, NOW, by="y" * 9_999)["by"]) == LONGEST
 
