@@ -11,6 +11,7 @@ from broker.jobs.store import Jobs, Payloads
 from broker.permissions.refusing import OnDenied, quietly
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
+from broker.routing.permitting import check_history
 from broker.routing.question import Question
 from broker.routing.selection import Selection, select
 from broker.steps.asked_by import denial_of, who_of
@@ -47,6 +48,7 @@ class SelectModel:
             Conflict: the job was erased.
             InvalidRequest: no model is left (one was disabled since the job was accepted), or the answer that was
                 released is not there: another would be one that nobody has looked at.
+            PermissionDenied: a rule keeps who asked from all models, or from answers that the job goes on from.
             CircuitOpen: all that could do it are left alone for a while; `retry_after` says for how long at least.
             TimedOut: all that could do it take longer than the time that is left.
             PolicyMissing: the job asked for the cache, and a guardrail policy that is to hold is not there.
@@ -92,6 +94,7 @@ class SelectModel:
             self.jobs.note(run, f"ROUTE#{run.fence.run}", reasons)
         if not chosen.candidates:
             raise self._refusal(chosen, question)
+        self._check_history(question)
         found = self.cache_lookup(run, request, tenant, chosen.candidates, now)
         return {"candidates": [model.id for model in chosen.candidates]} | ({"route": short} if short else {}) | found
 
@@ -100,6 +103,16 @@ class SelectModel:
         if isinstance(error, PermissionDenied) and question.who:
             self.on_denied(denial_of(error, question.who, question.job_id))
         return error
+
+    def _check_history(self, question: Question) -> None:
+        """A rule may be newer than the job, and keep its caller from answers that it goes on from."""
+        if question.who is None:
+            return
+        try:
+            check_history(question.request, question.who, self.models.catalog(question.now))
+        except PermissionDenied as error:
+            self.on_denied(denial_of(error, question.who, question.job_id))
+            raise
 
     def _keep(self, run: Run, model_id: str, now: int) -> dict[str, Any]:
         """Whether an answer that is there is to be kept for who asks the same; not where its model is no more."""

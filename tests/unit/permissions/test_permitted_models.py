@@ -146,6 +146,18 @@ def test_nobody_goes_on_from_an_answer_of_a_model_that_they_may_not_use() -> Non
     assert world.refused(SALES, previous_job_id=later.id) == ("creative", "previous_job_id"), "it has both answers"
 
 
+def test_a_rule_that_is_newer_than_a_job_holds_for_what_the_job_goes_on_from() -> None:
+    world = Permitted()
+    done = succeed(world, world.start(world.ask(MARKETING, model="creative").head.id), model="creative")
+    jobs = [world.ask(each, previous_job_id=done.id, model="small").head for each in (SALES, MARKETING)]
+    world.rule(CREATIVE)
+    with pytest.raises(PermissionDenied) as refused:
+        select_step(world)(world.start(jobs[0].id), NOW)
+    assert refused.value.param == "previous_job_id"
+    assert [(each.job_id, each.rule) for each in world.denied] == [(jobs[0].id, "creative")]
+    assert select_step(world)(world.start(jobs[1].id), NOW)["candidates"] == ["small"]
+
+
 def test_rules_cost_no_request_and_no_write_unit_more() -> None:
     counts = []
     for rules in ((), (CREATIVE,)):
