@@ -32,12 +32,17 @@ READS = {
 }
 """Routes whose replies hold prompts or answers, or lead to them."""
 
+GIVING = (200, 303, 307)
+"""Statuses of replies that have a payload, or lead to where the bucket gives it to whoever follows."""
+
+BULK = ("POST", "/jobs/bulk")
+
 WISHES = {
     ("POST", "/jobs/{id}/cancel"): kinds.CANCEL_ASKED,
     ("POST", "/responses/{id}/cancel"): kinds.CANCEL_ASKED,
     ("POST", "/batches/{id}/cancel"): kinds.CANCEL_ASKED,
     ("POST", "/messages/batches/{id}/cancel"): kinds.CANCEL_ASKED,
-    ("POST", "/jobs/bulk"): kinds.CANCEL_ASKED,
+    BULK: kinds.CANCEL_ASKED,
     ("DELETE", "/jobs/{id}"): kinds.ERASE_ASKED,
     ("DELETE", "/responses/{id}"): kinds.ERASE_ASKED,
     ("DELETE", "/chat/completions/{id}"): kinds.ERASE_ASKED,
@@ -70,6 +75,8 @@ def note_reply(request: Request, reply: Reply) -> None:
     """Note what a route's reply gives out, or what was asked for by it."""
     route = request.method, request.resource
     kind = kinds.PAYLOAD_READ if route in READS and _gives(reply) else WISHES.get(route) or OF_OPERATORS.get(route)
+    if route == BULK and not _cancels(reply):
+        return  # those that are run again are on record as jobs
     if kind is not None and reply.status < 400:
         _note(request, kind, subject=_subject(request, reply), outcome=str(reply.status))
 
@@ -112,12 +119,17 @@ def _is_first(key: str, place: str) -> bool:
 
 def _gives(reply: Reply) -> bool:
     """Whether a reply has a payload: a job that has not ended, or that was erased, has none."""
-    if reply.status not in (200, 302, 303):
+    if reply.status not in GIVING:
         return False
     body = reply.body
     if isinstance(body, dict) and body.get("object") == "job":
         return bool(body.get("output") is not None or body.get("output_url"))
     return True
+
+
+def _cancels(reply: Reply) -> bool:
+    """Whether a bulk operation is to cancel, and not to run again or to count."""
+    return isinstance(reply.body, dict) and reply.body.get("action") == "cancel" and not reply.body.get("dry_run")
 
 
 def _subject(request: Request, reply: Reply | None) -> str:
