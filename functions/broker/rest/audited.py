@@ -4,6 +4,7 @@ Told where a route is answered, so it holds for what lies behind other doors too
 """
 
 import ipaddress
+import re
 
 from broker.audit import record as kinds
 from broker.audit.notes import is_on, note
@@ -15,6 +16,9 @@ ANSWERING = (
     *("/images/generations", "/audio/speech", "/audio/transcriptions"),
 )
 """What is posted there may be answered at once: such a reply is a read too."""
+
+CANCELING = ("/jobs/{id}/cancel", "/responses/{id}/cancel")
+"""What had ended when it was to be canceled may be told as it stands, with its answer."""
 
 READS = {
     ("GET", "/jobs/{id}"),
@@ -29,6 +33,7 @@ READS = {
     ("GET", "/batches/{id}/results"),
     ("GET", "/messages/batches/{id}/results"),
     *(("POST", resource) for resource in ANSWERING),
+    *(("POST", resource) for resource in CANCELING),
 }
 """Routes whose replies hold prompts or answers, or lead to them."""
 
@@ -67,6 +72,9 @@ OF_OPERATORS = {
     ("GET", "/admin/audit"): kinds.AUDIT_READ,
 }
 
+ID = re.compile(r"[!-~]{1,128}", re.ASCII)
+"""What ids may be like. A path may have anything in the place of one, and what is on record stays there for years."""
+
 TOGETHER = {4: 24, 6: 48}
 """Bits of an address that make a place, by the version of IP: who moves within them is not told as elsewhere."""
 
@@ -74,11 +82,12 @@ TOGETHER = {4: 24, 6: 48}
 def note_reply(request: Request, reply: Reply) -> None:
     """Note what a route's reply gives out, or what was asked for by it."""
     route = request.method, request.resource
-    kind = kinds.PAYLOAD_READ if route in READS and _gives(reply) else WISHES.get(route) or OF_OPERATORS.get(route)
     if route == BULK and not _cancels(reply):
         return  # those that are run again are on record as jobs
-    if kind is not None and reply.status < 400:
-        _note(request, kind, subject=_subject(request, reply), outcome=str(reply.status))
+    read = kinds.PAYLOAD_READ if route in READS and _gives(request, reply) else None
+    for kind in (read, WISHES.get(route) or OF_OPERATORS.get(route)):
+        if kind is not None and reply.status < 400:
+            _note(request, kind, subject=_subject(request, reply), outcome=str(reply.status))
 
 
 def note_denial(request: Request, error: Forbidden) -> None:
@@ -117,14 +126,14 @@ def _is_first(key: str, place: str) -> bool:
     return True
 
 
-def _gives(reply: Reply) -> bool:
+def _gives(request: Request, reply: Reply) -> bool:
     """Whether a reply has a payload: a job that has not ended, or that was erased, has none."""
     if reply.status not in GIVING:
         return False
     body = reply.body
     if isinstance(body, dict) and body.get("object") == "job":
         return bool(body.get("output") is not None or body.get("output_url"))
-    return True
+    return request.resource not in CANCELING or bool(body.get("output"))
 
 
 def _cancels(reply: Reply) -> bool:
@@ -134,7 +143,7 @@ def _cancels(reply: Reply) -> bool:
 
 def _subject(request: Request, reply: Reply | None) -> str:
     named = next(iter(request.path.values()), "") if request.path else ""
-    return (reply.job_id if reply else None) or named
+    return (reply.job_id if reply else None) or (named if ID.fullmatch(named) else "")
 
 
 def _note(request: Request, kind: str, **facts: str | None) -> None:
