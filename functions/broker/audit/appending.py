@@ -2,8 +2,8 @@
 
 Several may write at once. A block's key is its number, and S3 takes the first who writes there (`If-None-Match`); who
 comes second finds out what was written, and goes on after it. The chain's end lies in the table `ledger`: pk
-`AUDIT#CHAIN`, sk `END`. It follows the blocks, so a writer that dies in between leaves it one block behind, and the
-next writer moves it on.
+`AUDIT#CHAIN`, sk `END`. It is there before the first block, with number 0, for it names the chain. Then it follows the
+blocks, so a writer that dies in between leaves it one block behind, and the next writer moves it on.
 """
 
 from collections.abc import Callable, Sequence
@@ -68,12 +68,14 @@ class Append:
 
     def _appended(self, records: Sequence[Record], now: int) -> Block:
         for _ in range(TRIES):
-            end = end_of(self._database, self._chain)
+            end = self._end()
             block, data = link(end, records, now)
             if self._blocks.put(block.number, data):
                 self._move(end, block)
                 return block
             other = self._other(block)
+            if other is None:
+                continue
             self._move(end, other)
             if other.digest == block.digest:  # our own: only the answer to its first try was lost
                 return block
@@ -81,10 +83,25 @@ class Append:
 
         raise Unavailable("Others write the audit trail.", code="audit_contended", retry_after=1)
 
-    def _other(self, ours: Block) -> Block:
-        data = self._blocks.get(ours.number)
+    def _end(self) -> Anchor:
+        """The chain's end. Of several that begin one, the first names it for all."""
+        end = end_of(self._database, self._chain)
+        if end.number:
+            return end
+        begun: Item = {"pk": PK, "sk": SK, "chain": end.chain, "number": 0, "digest": end.digest, "at": end.at}
         try:
-            other = Block.read(data or b"")
+            self._database.write(Put("ledger", begun, when=(If("pk", "absent"),)))
+        except ConditionFailed:
+            return end_of(self._database, self._chain)
+        return end
+
+    def _other(self, ours: Block) -> Block | None:
+        """The block that was written first; None while S3 still takes it, and refuses all others beside it."""
+        data = self._blocks.get(ours.number)
+        if data is None:
+            return None
+        try:
+            other = Block.read(data)
         except Unreadable:
             other = None
         if other is None or (other.chain, other.number, other.previous) != (ours.chain, ours.number, ours.previous):
@@ -96,9 +113,8 @@ class Append:
         """Have the end be this block, unless somebody was faster."""
         made: Item = {"pk": PK, "sk": SK, "chain": block.chain, "number": block.number}
         made |= {"digest": block.digest, "at": block.at}
-        as_read = If("number", "=", end.number) if end.number else If("pk", "absent")
         try:
-            self._database.write(Put("ledger", made, when=(as_read,)))
+            self._database.write(Put("ledger", made, when=(If("number", "=", end.number),)))
         except ConditionFailed:
             return
 

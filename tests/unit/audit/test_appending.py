@@ -71,13 +71,60 @@ def test_a_write_whose_answer_was_lost_is_not_made_twice(trail: Trail) -> None:
     assert (trail.ids(), trail.faults()) == (["a", "b"], [])
 
 
-def test_of_two_that_begin_a_chain_at_once_one_begins_it(trail: Trail) -> None:
+def test_a_writer_that_died_with_the_first_block_is_gone_on_from_by_a_process_of_another_name(trail: Trail) -> None:
+    class Died(Exception):
+        pass
+
+    put = trail.blocks.put
+
+    def dies(number: int, data: bytes) -> bool:
+        put(number, data)
+        raise Died
+
+    trail.blocks.put = dies  # type: ignore[method-assign]
+    with pytest.raises(Died):
+        trail.writer("one")(some("a"), NOW)
+    trail.blocks.put = put  # type: ignore[method-assign]
+    assert trail.faults() == [], "one block ahead is no fault, of the first too"
+    trail.writer("two")(some("b"), NOW)
+    assert (trail.ids(), trail.faults(), trail.broken) == (["a", "b"], [], [])
+
+
+def test_of_two_that_begin_a_chain_at_once_one_names_it_and_both_write(trail: Trail) -> None:
     first, second = trail.writer("one"), trail.writer("two")
+    put, began = trail.blocks.put, []
+
+    def while_another_begins(number: int, data: bytes) -> bool:
+        if not began:
+            began.append(number)
+            second(some("b"), NOW)
+        return put(number, data)
+
+    trail.blocks.put = while_another_begins  # type: ignore[method-assign]
     first(some("a"), NOW)
-    trail.database = FakeDatabase()  # neither saw an end
-    second = trail.writer("two")
+    assert (sorted(trail.ids()), trail.faults(), trail.broken) == (["a", "b"], [], [])
+
+
+def test_a_block_that_s3_still_takes_is_waited_for_and_no_break(trail: Trail) -> None:
+    """S3 refuses the second of two at once (409) before there is an object of the first."""
+    put, refused = trail.blocks.put, []
+
+    def refuses_once(number: int, data: bytes) -> bool:
+        if not refused:
+            refused.append(number)
+            return False
+        return put(number, data)
+
+    trail.blocks.put = refuses_once  # type: ignore[method-assign]
+    trail.writer()(some("a"), NOW)
+    assert (trail.ids(), trail.faults(), trail.broken) == (["a"], [], [])
+
+
+def test_a_chain_whose_end_is_gone_is_not_begun_anew(trail: Trail) -> None:
+    trail.writer("one")(some("a"), NOW)
+    trail.database = FakeDatabase()
     with pytest.raises(ChainBroken):
-        second(some("b"), NOW)
+        trail.writer("two")(some("b"), NOW)
     assert trail.broken == [1], "two chains in one bucket are for an operator to look at"
 
 
