@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
-from broker.audit.appending import PK, SK, Append, end_of
+from broker.audit.appending import PK, Append, end_of
 from broker.audit.chain import key_of, verify
 from broker.audit.record import record
 from broker.cloud.audit_bucket import AuditBucket
@@ -38,9 +38,9 @@ def test_what_is_written_over_or_hidden_is_seen_and_its_first_version_is_read(s3
         write([record("payload.read", str(number), NOW, tenant="acme")], NOW + number)
 
     def faults() -> list[tuple[str, int]]:
-        return [(each.what, each.number) for each in verify(bucket.all(), end_of(database, ""), NOW, 30)]
+        return [(each.what, each.number) for each in verify(bucket.all(), end_of(database, NAME), NOW, 30)]
 
-    assert database.get("ledger", PK, SK) is not None and faults() == []
+    assert database.get("ledger", PK, NAME) is not None and faults() == []
     s3.put_object(Bucket=NAME, Key=key_of(2), Body=b"forged")
     assert faults() == [("overwritten", 2)], "the first version is there, and whole"
     s3.delete_object(Bucket=NAME, Key=key_of(3))

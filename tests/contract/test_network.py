@@ -73,6 +73,15 @@ def test_lambda_may_put_exactly_these_into_it() -> None:
     assert "lambda:SourceFunctionArn" in denied["Condition"]["ArnLike"]
 
 
+def test_lambda_may_take_interfaces_out_until_there_are_none() -> None:
+    """It does so with the function's role, minutes after the function has left; a subnet or group in use cannot go."""
+    outputs = part("network")["Outputs"]
+    told_of = str([outputs[name]["Value"]["Fn::If"][1] for name in ("Subnets", "SecurityGroups")])
+    holding = {name: each for name, each in part("network")["Resources"].items() if name in told_of}
+    assert holding.keys() == {"PrivateSubnetA", "PrivateSubnetB", "Functions"}
+    assert {each.get("DependsOn") for each in holding.values()} == {"AttachPolicy"}
+
+
 def test_a_given_network_is_used_as_it_is_and_nothing_but_the_policy_is_made() -> None:
     assert standing("network", GivenSubnets="subnet-1").keys() == {"AttachPolicy"}
     assert told("network")["GivenSubnets"] == {"Fn::If": ["MakesNetwork", "", {"Ref": "NetworkSubnets"}]}

@@ -91,7 +91,7 @@ def test_operators_changes_and_reads_are_on_record(stack: Stack, operators: Oper
 def test_the_trail_is_whole_and_no_text_is_in_it(stack: Stack, operators: Operators) -> None:
     job = stack.run({"input": {"text": f"Echo {SECRET}"}, "model": "echoes", "metadata": {"note": SECRET}})
     operators.find(kind="job.ended", subject=job["id"])
-    end = end_of(operators.tables, "")
+    end = end_of(operators.tables, operators.bucket.name)
     found = [each for each in operators.bucket.all() if each.key <= f"blocks/{end.number:012}.jsonl.gz"]
     assert found and verify(found, end, now_ms(), 365) == []
     everything = json.dumps([operators.trail.page(Asked(), 1_000, None)])

@@ -8,7 +8,8 @@ from broker.audit.chain import Stored, key_of
 class FakeBlocks:
     """The fake of `audit.appending.Blocks`."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "audit") -> None:
+        self.name = name
         self.kept: dict[int, bytes] = {}
         self.lost_answers = 0
         """So many writes are done and answered as if there had been something."""

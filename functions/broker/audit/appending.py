@@ -2,8 +2,9 @@
 
 Several may write at once. A block's key is its number, and S3 takes the first who writes there (`If-None-Match`); who
 comes second finds out what was written, and goes on after it. The chain's end lies in the table `ledger`: pk
-`AUDIT#CHAIN`, sk `END`. It follows the blocks, so a writer that dies in between leaves it one block behind, and the
-next writer moves it on.
+`AUDIT#CHAIN`, sk the bucket's name, so that a new bucket has a chain of its own. It is there before the first block,
+with number 0, for it names the chain. Then it follows the blocks, so a writer that dies in between leaves it one block
+behind, and the next writer moves it on.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from broker.audit.chain import Anchor, Block, Unreadable, link
 from broker.audit.record import KEY_USED, KEY_USED_ELSEWHERE, Record
 from broker.storage import ConditionFailed, Database, If, Item, Put
 
-PK, SK = "AUDIT#CHAIN", "END"
+PK = "AUDIT#CHAIN"
 TRIES = 20
 """Writers at once that one can come behind."""
 
@@ -23,6 +24,11 @@ PLACES_S = 400 * 86_400
 
 class Blocks(Protocol):
     """The bucket, which keeps what was once written."""
+
+    @property
+    def name(self) -> str:
+        """Of the bucket."""
+        ...
 
     def put(self, number: int, data: bytes) -> bool:
         """Write a block where there is none; False where there is one."""
@@ -37,9 +43,9 @@ class ChainBroken(Exception):
     """The block after the chain's end is none of its own: nothing is written until an operator has looked."""
 
 
-def end_of(database: Database, chain: str) -> Anchor:
-    """The end of the chain, or its beginning."""
-    item = database.get("ledger", PK, SK)
+def end_of(database: Database, bucket: str, chain: str = "") -> Anchor:
+    """The end of a bucket's chain; of one that is not begun yet, the beginning of `chain`."""
+    item = database.get("ledger", PK, bucket)
     return Anchor(chain) if item is None else Anchor(item["chain"], item["number"], item["digest"], item["at"])
 
 
@@ -68,12 +74,14 @@ class Append:
 
     def _appended(self, records: Sequence[Record], now: int) -> Block:
         for _ in range(TRIES):
-            end = end_of(self._database, self._chain)
+            end = self._end()
             block, data = link(end, records, now)
             if self._blocks.put(block.number, data):
                 self._move(end, block)
                 return block
             other = self._other(block)
+            if other is None:
+                continue
             self._move(end, other)
             if other.digest == block.digest:  # our own: only the answer to its first try was lost
                 return block
@@ -81,10 +89,26 @@ class Append:
 
         raise Unavailable("Others write the audit trail.", code="audit_contended", retry_after=1)
 
-    def _other(self, ours: Block) -> Block:
-        data = self._blocks.get(ours.number)
+    def _end(self) -> Anchor:
+        """The chain's end. Of several that begin one, the first names it for all."""
+        end = end_of(self._database, self._blocks.name, self._chain)
+        if end.number:
+            return end
+        begun: Item = {"pk": PK, "sk": self._blocks.name, "chain": end.chain, "number": 0}
+        begun |= {"digest": end.digest, "at": end.at}
         try:
-            other = Block.read(data or b"")
+            self._database.write(Put("ledger", begun, when=(If("pk", "absent"),)))
+        except ConditionFailed:
+            return end_of(self._database, self._blocks.name, self._chain)
+        return end
+
+    def _other(self, ours: Block) -> Block | None:
+        """The block that was written first; None while S3 still takes it, and refuses all others beside it."""
+        data = self._blocks.get(ours.number)
+        if data is None:
+            return None
+        try:
+            other = Block.read(data)
         except Unreadable:
             other = None
         if other is None or (other.chain, other.number, other.previous) != (ours.chain, ours.number, ours.previous):
@@ -94,11 +118,10 @@ class Append:
 
     def _move(self, end: Anchor, block: Block) -> None:
         """Have the end be this block, unless somebody was faster."""
-        made: Item = {"pk": PK, "sk": SK, "chain": block.chain, "number": block.number}
+        made: Item = {"pk": PK, "sk": self._blocks.name, "chain": block.chain, "number": block.number}
         made |= {"digest": block.digest, "at": block.at}
-        as_read = If("number", "=", end.number) if end.number else If("pk", "absent")
         try:
-            self._database.write(Put("ledger", made, when=(as_read,)))
+            self._database.write(Put("ledger", made, when=(If("number", "=", end.number),)))
         except ConditionFailed:
             return
 

@@ -78,7 +78,7 @@ class Trail:
             if found is None:
                 raise InvalidRequest("The cursor is none of this list.", param="cursor")
             return int(found[1]), int(found[2])
-        last = end_of(self.database, "").number
+        last = end_of(self.database, self.blocks.name).number
         return (last if asked.until is None else self._last_before(asked.until, last)), AFTER_ALL
 
     def _last_before(self, until: int, last: int) -> int:

@@ -19,13 +19,13 @@ class AuditBucket:
     """The adapter of `audit.appending.Blocks`; every object is locked by the bucket's default."""
 
     def __init__(self, bucket: str, s3: Any) -> None:
-        self._bucket = bucket
+        self.name = bucket
         self._s3 = s3
 
     def put(self, number: int, data: bytes) -> bool:
         """See `Blocks.put`. Where objects are locked, S3 asks for a checksum (S3 API reference, PutObject)."""
         checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
-        what = {"Bucket": self._bucket, "Key": key_of(number), "Body": data, "ChecksumSHA256": checksum}
+        what = {"Bucket": self.name, "Key": key_of(number), "Body": data, "ChecksumSHA256": checksum}
         try:
             self._s3.put_object(**what, IfNoneMatch="*")
         except self._s3.exceptions.ClientError as error:
@@ -45,7 +45,7 @@ class AuditBucket:
 
     def all(self) -> Iterator[Stored]:
         """All that lies in the bucket, by its oldest versions, with how many there are; for `verify`."""
-        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket)
+        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.name)
         for key, versions in groupby(_versions(pages), key=lambda each: str(each["Key"])):
             found = sorted(
                 reversed(list(versions)), key=lambda each: each["LastModified"]
@@ -55,7 +55,7 @@ class AuditBucket:
             yield Stored(key, data, len(found))
 
     def _read(self, key: str, **version: str) -> bytes:
-        return bytes(self._s3.get_object(Bucket=self._bucket, Key=key, **version)["Body"].read())
+        return bytes(self._s3.get_object(Bucket=self.name, Key=key, **version)["Body"].read())
 
 
 def _versions(pages: Any) -> Iterator[dict[str, Any]]:

@@ -20,9 +20,6 @@ ANSWERING = (
 CANCELING = ("/jobs/{id}/cancel", "/responses/{id}/cancel")
 """What had ended when it was to be canceled may be told as it stands, with its answer."""
 
-GIVING = (200, 302, 303, 307)
-"""Statuses of replies that have a payload, or lead to where it lies."""
-
 READS = {
     ("GET", "/jobs/{id}"),
     ("GET", "/responses/{id}"),
@@ -40,12 +37,17 @@ READS = {
 }
 """Routes whose replies hold prompts or answers, or lead to them."""
 
+GIVING = (200, 303, 307)
+"""Statuses of replies that have a payload, or lead to where the bucket gives it to whoever follows."""
+
+BULK = ("POST", "/jobs/bulk")
+
 WISHES = {
     ("POST", "/jobs/{id}/cancel"): kinds.CANCEL_ASKED,
     ("POST", "/responses/{id}/cancel"): kinds.CANCEL_ASKED,
     ("POST", "/batches/{id}/cancel"): kinds.CANCEL_ASKED,
     ("POST", "/messages/batches/{id}/cancel"): kinds.CANCEL_ASKED,
-    ("POST", "/jobs/bulk"): kinds.CANCEL_ASKED,
+    BULK: kinds.CANCEL_ASKED,
     ("DELETE", "/jobs/{id}"): kinds.ERASE_ASKED,
     ("DELETE", "/responses/{id}"): kinds.ERASE_ASKED,
     ("DELETE", "/chat/completions/{id}"): kinds.ERASE_ASKED,
@@ -80,6 +82,8 @@ TOGETHER = {4: 24, 6: 48}
 def note_reply(request: Request, reply: Reply) -> None:
     """Note what a route's reply gives out, or what was asked for by it."""
     route = request.method, request.resource
+    if route == BULK and not _cancels(reply):
+        return  # those that are run again are on record as jobs
     read = kinds.PAYLOAD_READ if route in READS and _gives(request, reply) else None
     for kind in (read, WISHES.get(route) or OF_OPERATORS.get(route)):
         if kind is not None and reply.status < 400:
@@ -130,6 +134,11 @@ def _gives(request: Request, reply: Reply) -> bool:
     if isinstance(body, dict) and body.get("object") == "job":
         return bool(body.get("output") is not None or body.get("output_url"))
     return request.resource not in CANCELING or bool(body.get("output"))
+
+
+def _cancels(reply: Reply) -> bool:
+    """Whether a bulk operation is to cancel, and not to run again or to count."""
+    return isinstance(reply.body, dict) and reply.body.get("action") == "cancel" and not reply.body.get("dry_run")
 
 
 def _subject(request: Request, reply: Reply | None) -> str:

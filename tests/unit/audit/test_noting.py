@@ -1,8 +1,10 @@
 """What doors and streams tell the audit trail: who, what and about what, and never a payload."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,11 +91,26 @@ def test_a_look_is_a_read_where_it_gives_something(reply: Reply, noted: bool) ->
 
 
 @pytest.mark.parametrize("resource", ["/files/{id}/content", "/batches/{id}/results", "/messages/batches/{id}/results"])
-def test_to_be_led_to_what_lies_in_a_bucket_is_a_read(resource: str) -> None:
-    audited.note_reply(request("GET", resource, path={"id": "file-1"}), Reply(307, None, {"location": "https://link"}))
-    (found,) = taken()
-    assert (found["kind"], found["subject"], found["outcome"]) == ("payload.read", "file-1", "307")
-    assert "link" not in json.dumps(found)
+def test_a_link_to_the_bucket_is_a_read(resource: str) -> None:
+    link = Reply(307, None, {"location": "https://bucket/link"})
+    audited.note_reply(request("GET", resource, path={"id": "file-1"}), link)
+    assert [(each["kind"], each["subject"]) for each in taken()] == [("payload.read", "file-1")]
+
+
+def test_the_statuses_that_give_something_are_all_that_doors_send_somewhere() -> None:
+    rest = Path(audited.__file__).parent
+    sent = {int(found) for file in rest.glob("*.py") for found in re.findall(r"\b(30[1-8])\b", file.read_text())}
+    unchanged = 304  # who is told so has it already
+    assert sent - {unchanged} == {each for each in audited.GIVING if each > 299}
+
+
+@pytest.mark.parametrize(
+    ("action", "dry", "noted"), [("cancel", False, 1), ("cancel", True, 0), ("retry", False, 0), ("retry", True, 0)]
+)
+def test_a_bulk_operation_is_a_wish_to_cancel_where_it_cancels(action: str, dry: bool, noted: int) -> None:
+    shown = {"object": "bulk", "id": "b-1", "action": action, "dry_run": dry}
+    audited.note_reply(request("POST", "/jobs/bulk"), Reply(202, shown))
+    assert [each["kind"] for each in taken()] == ["cancel.asked"] * noted
 
 
 def test_a_files_bytes_are_not_given_without_a_record_of_it() -> None:

@@ -33,7 +33,7 @@ def verify_chain(
     from broker.audit.chain import verify
 
     bucket = _bucket(shell)
-    last = end_of(shell.tables, "")  # first: the chain grows while it is walked
+    last = end_of(shell.tables, bucket.name)  # first: the chain grows while it is walked
     given = _end(end, last.chain) if end else None
     found = verify(_upto(bucket, last.number + 1), last, now_ms(), int(shell.outputs["AuditRetentionDays"]), given)
     if broken := [{"block": each.number, "what": each.what, "why": each.why} for each in found]:
