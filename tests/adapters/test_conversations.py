@@ -137,7 +137,7 @@ def test_what_placeholders_stand_for_is_kept_with_the_summary(keeper: Keeper) ->
 
 
 def summary(through: int, text: str = "Grüße an alle.", expires_at: int = LATER) -> Summary:
-    return Summary(turn(through).job_id, 2 * through, 100 * through, expires_at, text)
+    return Summary(turn(through).job_id, 2 * through, 100 * through, expires_at, text, by=["large", "small"])
 
 
 def keep(keeper: Keeper, made: Summary, turns: list[int], since: str = "", token: str | None = None) -> bool:

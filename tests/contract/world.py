@@ -181,12 +181,13 @@ class World:
     def call(self, method: str, resource: str, **more: Any) -> Reply:
         """One call of the API, as `acme` with all scopes; of the operators' routes, signed by `me`."""
         facts: dict[str, Any] = {"path": {}, "query": {}, "headers": {}, "body": None, "tenant": "acme"} | more
+        request_id = facts.pop("request_id", "r-1")
         scopes = facts.pop("scopes", frozenset("*"))
         trail = Trail(self.database, self.audit)
         operators = Admin(self.database, self.registry, reviews_of(self, FakeQueue()), trail=lambda: trail)
         door = operators if (method, resource) in ADMIN_ROUTES else self.api
         return door(
-            Request(method, resource, principal="me", scopes=scopes, request_id="r-1", base_url=BASE_URL, **facts)
+            Request(method, resource, principal="me", scopes=scopes, request_id=request_id, base_url=BASE_URL, **facts)
         )
 
     def submitted(self) -> Head:

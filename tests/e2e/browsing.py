@@ -17,6 +17,8 @@ from tests.e2e.stack import Stack
 PICTURES = ROOT / ".local" / "tests" / "console"
 """Where a run leaves what the pages looked like."""
 
+expect.set_options(timeout=30_000)  # milliseconds: a busy machine needs more than Playwright's five seconds
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 REQUIRED = "BROKER_CHROMIUM"

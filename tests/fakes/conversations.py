@@ -16,7 +16,7 @@ from broker.storage import ConditionFailed, If, Item, Put
 
 from tests.fakes.database import FakeDatabase
 
-SUMMARY_FACTS = ("through", "messages", "tokens", "expires_at", "text", "mapping")
+SUMMARY_FACTS = ("through", "messages", "tokens", "expires_at", "text", "mapping", "by")
 
 
 @dataclass(slots=True)

@@ -48,6 +48,13 @@ def test_a_look_at_the_payload_is_on_record_and_told_to_the_tenant(world: Contra
     assert events[-1].keys() == {"at", "event"}, "a tenant is told that, and not who"
 
 
+def test_looks_of_one_moment_are_on_record_each(world: Contract) -> None:
+    head = world.ended(Status.SUCCEEDED)
+    for number in range(20):  # some of them within a millisecond
+        world.call("GET", f"{ONE}/payload", path={"job_id": head.id}, request_id=f"r-{number}")
+    assert len(world.jobs.notes(head.id, "READ#")) == 20
+
+
 def test_no_look_is_given_that_could_not_be_put_on_record(world: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
     head = world.ended(Status.SUCCEEDED)
 

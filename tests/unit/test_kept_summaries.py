@@ -3,10 +3,11 @@
 from itertools import pairwise
 
 import pytest
-from broker.errors import Conflict, Unavailable
+from broker.errors import Conflict, PermissionDenied, Unavailable
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Status
 from broker.providers.wire.base import Answer
+from broker.registry.document import parse_registry
 
 from tests.fakes.provider import failing
 from tests.fakes.talk import Talk
@@ -55,6 +56,23 @@ def test_the_next_summary_is_made_of_the_last_and_of_what_fell_out(talk: Talk) -
     counted = talk.shown(talk())["context"]["dropped_turns"]
     sent = sum(f"Word {number}:" in talk.sent for number in range(1, talk.said))
     assert counted == 2 * (talk.said - 1 - sent), "the summary counts as what it stands for"
+
+
+def test_nobody_goes_on_from_a_summary_of_what_a_model_said_that_they_may_not_use(talk: Talk) -> None:
+    talk.until_summarised()
+    talk.until_summarised()
+    world = talk.stage.world
+    summary = world.turns.place("acme", "c-1", talk.now).summary
+    assert summary and summary.by == ["narrow"], "the turns of the summary before it are in it"
+    for turn in world.turns.newest("acme", "c-1", limit=100, now=talk.now):
+        if turn.job_id > summary.through:
+            world.turns.erase_turn("acme", "c-1", turn.job_id)
+    assert talk.begin(model="large")
+    closed = {"id": "closed", "models": ["narrow"], "deny": {"tenants": ["acme"]}}
+    world.register(parse_registry({"permissions": [closed]}).permissions[0].item())
+    with pytest.raises(PermissionDenied) as refused:
+        talk.begin(model="large")
+    assert refused.value.param == "conversation_id"
 
 
 def test_a_users_turns_never_stand_in_a_row(talk: Talk) -> None:

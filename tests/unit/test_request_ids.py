@@ -10,13 +10,22 @@ from hypothesis import strategies as st
 UUID = "915a6a04-3f83-4c70-a277-7fbf7ea546b3"
 
 
+def is_seen(request_id: str) -> bool:
+    return all(" " <= each <= "~" for each in request_id)
+
+
 @given(st.one_of(st.uuids().map(str), st.uuids().map(lambda each: f"req_{each.hex}"), st.text(max_size=LONGEST + 9)))
 def test_what_is_kept_is_given_as_it_was(request_id: str) -> None:
     kept = packed(request_id)
     if kept is None:
-        assert not 0 < len(request_id) <= LONGEST or request_id[0] in "~="
+        assert not 0 < len(request_id) <= LONGEST or request_id[0] in "~=" or not is_seen(request_id)
     else:
         assert unpacked(kept) == request_id
+
+
+@pytest.mark.parametrize("request_id", ["\x1b]0;owned\x07", "a\r\nb", "a\tb", "\x7f", "\u202emoc.live", "\x9b31m", "é"])
+def test_what_a_terminal_would_obey_or_hide_is_not_kept(request_id: str) -> None:
+    assert packed(request_id) is None
 
 
 @pytest.mark.parametrize("request_id", [UUID, "req_" + UUID.replace("-", "")])

@@ -4,7 +4,7 @@
                                   sk TURN#job   at, tokens, z (or s3), expires_at, model; named, where placeholders
                                   sk ENDS#…     of each object (`cloud.objects`)
                                   sk ERASED     at, expires_at
-                                  sk SUMMARY    mark, expires_at; where one stands: through, messages, tokens, z, m
+                                  sk SUMMARY    mark, expires_at; where one stands: through, messages, tokens, z, m, by
 
 `ERASED` keeps out the turns of jobs that were under way when the conversation was erased. It is written before the
 turns are deleted, and read after one is written: so of an erasure and an addition at the same time, one sees the other.
@@ -184,7 +184,7 @@ class ConversationStore(ConversationRecords):
             return SummaryPlace(None, None)
         if "z" not in item or item["expires_at"] <= now // 1000:
             return SummaryPlace(item["mark"], None)
-        facts = {name: item[name] for name in ("through", "messages", "tokens", "expires_at")}
+        facts = {name: item[name] for name in ("through", "messages", "tokens", "expires_at", "by") if name in item}
         mapping = json.loads(zlib.decompress(item["m"])) if "m" in item else {}
         return SummaryPlace(item["mark"], Summary(**facts, text=zlib.decompress(item["z"]).decode(), mapping=mapping))
 
@@ -202,6 +202,8 @@ class ConversationStore(ConversationRecords):
         }
         if summary.mapping:
             item["m"] = _packed(summary.mapping)
+        if summary.by:
+            item["by"] = list(summary.by)
         return Put("jobs", item, (If("pk", "absent") if version_token is None else If("mark", "=", version_token),))
 
     def verify_turns(self, staged: Put, turns: Sequence[str], since: str, now: int) -> None:

@@ -191,7 +191,7 @@ def recall(
     facts: dict[str, Any] = {"from": start, "to": start + len(history)}
     if earlier and earlier[-1][0].model:
         facts["model"] = earlier[-1][0].model
-    if models := {kept.model for kept, _ in earlier if kept.model}:
+    if models := {kept.model for kept, _ in earlier if kept.model}.union(summary.by if summary else ()):
         facts["by"] = sorted(models)
     if names.mapping:
         facts["mapping"] = names.mapping
@@ -247,12 +247,13 @@ def _for_summaries(
 ) -> dict[str, Any]:
     turns = [
         {"job": kept.job_id, "messages": len(messages), "tokens": kept.tokens, "expires_at": kept.expires_at}
+        | ({"model": kept.model} if kept.model else {})
         for kept, messages in earlier
     ]
     facts: dict[str, Any] = {"turns": turns, "since": since, "mark": place.version_token}
     if place.summary:
         known = asdict(place.summary)
-        facts["summary"] = {name: value for name, value in known.items() if name != "text" and value != {}}
+        facts["summary"] = {name: value for name, value in known.items() if name != "text" and value}
     return facts
 
 

@@ -41,6 +41,8 @@ class Summary:
     text: str = ""
     mapping: dict[str, str] = field(default_factory=dict)
     """What the placeholders of these turns stand for, whether the text still has them or not."""
+    by: Sequence[str] = ()
+    """The models that answered in these turns, as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ def cut(request: Mapping[str, Any], fitted: FittedRequest, room: int, family: st
         sum(each["messages"] for each in stands),
         sum(each["tokens"] for each in stands),
         min(each["expires_at"] for each in stands),
+        by=sorted({each["model"] for each in taken if "model" in each}.union(known.by if known else ())),
     )
     rest = [*messages[:start], *messages[start + end :]]
     changed = {**request, "input": {**request["input"], "messages": rest}}

@@ -15,8 +15,9 @@ from broker.errors import InvalidRequest
 MOST_CERTIFICATES = 4
 """The receiver's client's own, and those between it and who the receiver trusts."""
 
-LEAST_RSA_BITS = 2_048
-"""What OpenSSL takes at the security level that it has unless it is told otherwise."""
+LEAST_RSA_BITS, MOST_RSA_BITS = 2_048, 4_096
+"""What OpenSSL takes at the security level that it has unless it is told otherwise, and what is quickly checked: the
+primes of 16,384 bits take half a minute of CPU time."""
 
 MOST_KEY_BYTES = 4_000
 """As it is kept: KMS encrypts 4,096 at once. A key of RSA with 4,096 bits has some 3,270."""
@@ -100,26 +101,43 @@ def read(certificate: str, private_key: str, now: int) -> tuple[Identity, Known]
 
 def _key(text: str) -> Any:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    try:
-        key = load_pem_private_key(text.encode(), None)
-    except TypeError:
-        raise _refused("private_key", "it is encrypted; it is taken without a password, and kept encrypted") from None
-    except Exception:  # whatever a parser says of what is no key
-        raise _refused("private_key", "it has to be a private key in PEM") from None
+    key = _loaded(text, is_checked=False)
     match key:
         case rsa.RSAPrivateKey() if key.key_size < LEAST_RSA_BITS:
             raise _refused("private_key", f"a key of RSA has {LEAST_RSA_BITS} bits at least")
+        case rsa.RSAPrivateKey() if key.key_size > MOST_RSA_BITS:
+            raise _refused("private_key", f"it is too large; a key of RSA has {MOST_RSA_BITS:,} bits at most")
+        case rsa.RSAPrivateKey():
+            _check_primes(key.private_numbers())
+            key = _loaded(text)
         case ec.EllipticCurvePrivateKey() if key.curve.name not in CURVES:
             raise _refused("private_key", "its curve has to be P-256, P-384 or P-521")
-        case rsa.RSAPrivateKey() | ec.EllipticCurvePrivateKey() | ed25519.Ed25519PrivateKey():
+        case ec.EllipticCurvePrivateKey() | ed25519.Ed25519PrivateKey():
             pass
         case _:
             raise _refused("private_key", "it has to be a key of RSA, of an elliptic curve or of Ed25519")
     if len(_text(key)) > MOST_KEY_BYTES:
-        raise _refused("private_key", "it is too large; a key of RSA has 4,096 bits at most")
+        raise _refused("private_key", f"it is too large; a key of RSA has {MOST_RSA_BITS:,} bits at most")
     return key
+
+
+def _loaded(text: str, *, is_checked: bool = True) -> Any:
+    """The key of a PEM; whether the numbers of RSA belong together is checked at last, when they are known small."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        return load_pem_private_key(text.encode(), None, unsafe_skip_rsa_key_validation=not is_checked)
+    except TypeError:
+        raise _refused("private_key", "it is encrypted; it is taken without a password, and kept encrypted") from None
+    except Exception:  # whatever a parser says of what is no key
+        raise _refused("private_key", "it has to be a private key in PEM") from None
+
+
+def _check_primes(numbers: Any) -> None:
+    """Hold factors against their product: OpenSSL does so after it has looked for primes, however large they are."""
+    if numbers.p * numbers.q != numbers.public_numbers.n:
+        raise _refused("private_key", "it has to be a private key in PEM")
 
 
 def _text(key: Any) -> str:

@@ -112,7 +112,7 @@ def with_files(body: Any, load: Load) -> Any:
         return body
     left = MOST_FILES
 
-    def block(given: Any, place: str) -> Any:
+    def block(given: Any, place: str, *, is_within: bool) -> Any:
         nonlocal left
         match given:
             case {"type": "image" | "document", "source": {"type": "file", **source}}:
@@ -120,12 +120,12 @@ def with_files(body: Any, load: Load) -> Any:
                 if left < 0:
                     refuse(place, f"a message names {MOST_FILES} files at most", "invalid_field")
                 return _inlined(given, Fields(source, f"{place}.source"), load)
-            case {"type": "tool_result", "content": list() as content}:
-                return given | {"content": blocks(content, f"{place}.content")}
+            case {"type": "tool_result", "content": list() as content} if not is_within:  # there is none in another
+                return given | {"content": blocks(content, f"{place}.content", is_within=True)}
         return given
 
-    def blocks(content: list[Any], place: str) -> list[Any]:
-        return [block(each, f"{place}.{number}") for number, each in enumerate(content)]
+    def blocks(content: list[Any], place: str, *, is_within: bool = False) -> list[Any]:
+        return [block(each, f"{place}.{number}", is_within=is_within) for number, each in enumerate(content)]
 
     def message(given: Any, place: str) -> Any:
         match given:

@@ -7,7 +7,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 LONGEST = 64
-"""Characters; a longer one is not kept."""
+"""Characters; a longer one is not kept, nor one with what cannot be seen: a terminal that shows it might obey it."""
 
 _UUID = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})", re.ASCII)
 _HEX = re.compile(r"req_([0-9a-f]{32})", re.ASCII)
@@ -20,8 +20,8 @@ def packed(request_id: str) -> str | None:
     for mark, form in ((OF_UUID, _UUID), (OF_HEX, _HEX)):
         if found := form.fullmatch(request_id):
             return mark + urlsafe_b64encode(bytes.fromhex("".join(found.groups()))).decode().rstrip("=")
-    is_kept = 0 < len(request_id) <= LONGEST and request_id[0] not in (OF_UUID, OF_HEX)
-    return request_id if is_kept else None
+    is_shown = 0 < len(request_id) <= LONGEST and request_id.isascii() and request_id.isprintable()
+    return request_id if is_shown and request_id[0] not in (OF_UUID, OF_HEX) else None
 
 
 def unpacked(kept: str) -> str:

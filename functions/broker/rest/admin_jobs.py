@@ -65,7 +65,8 @@ class OperatorsJobs:
     def read_payload(self, request: Request) -> Reply:
         """`GET /admin/jobs/{job_id}/payload`: request and answer as they are kept; who looked is on record first."""
         head, now = self._head(request), now_ms()
-        self.jobs.note(head, f"{READ}{now:013d}", {"at": now, "by": request.principal or "local"})
+        look = f"{READ}{now:013d}#{request.request_id}"  # two may look at one moment
+        self.jobs.note(head, look, {"at": now, "by": request.principal or "local"})
         asked = self.payloads.load(head.id, REQUEST)
         output: Any | Linked | None = None
         if head.output is not None:

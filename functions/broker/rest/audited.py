@@ -4,6 +4,7 @@ Told where a route is answered, so it holds for what lies behind other doors too
 """
 
 import ipaddress
+import re
 
 from broker.audit import record as kinds
 from broker.audit.notes import is_on, note
@@ -15,6 +16,9 @@ ANSWERING = (
     *("/images/generations", "/audio/speech", "/audio/transcriptions"),
 )
 """What is posted there may be answered at once: such a reply is a read too."""
+
+CANCELING = ("/jobs/{id}/cancel", "/responses/{id}/cancel")
+"""What had ended when it was to be canceled may be told as it stands, with its answer."""
 
 READS = {
     ("GET", "/jobs/{id}"),
@@ -29,15 +33,21 @@ READS = {
     ("GET", "/batches/{id}/results"),
     ("GET", "/messages/batches/{id}/results"),
     *(("POST", resource) for resource in ANSWERING),
+    *(("POST", resource) for resource in CANCELING),
 }
 """Routes whose replies hold prompts or answers, or lead to them."""
+
+GIVING = (200, 303, 307)
+"""Statuses of replies that have a payload, or lead to where the bucket gives it to whoever follows."""
+
+BULK = ("POST", "/jobs/bulk")
 
 WISHES = {
     ("POST", "/jobs/{id}/cancel"): kinds.CANCEL_ASKED,
     ("POST", "/responses/{id}/cancel"): kinds.CANCEL_ASKED,
     ("POST", "/batches/{id}/cancel"): kinds.CANCEL_ASKED,
     ("POST", "/messages/batches/{id}/cancel"): kinds.CANCEL_ASKED,
-    ("POST", "/jobs/bulk"): kinds.CANCEL_ASKED,
+    BULK: kinds.CANCEL_ASKED,
     ("DELETE", "/jobs/{id}"): kinds.ERASE_ASKED,
     ("DELETE", "/responses/{id}"): kinds.ERASE_ASKED,
     ("DELETE", "/chat/completions/{id}"): kinds.ERASE_ASKED,
@@ -62,6 +72,9 @@ OF_OPERATORS = {
     ("GET", "/admin/audit"): kinds.AUDIT_READ,
 }
 
+ID = re.compile(r"[!-~]{1,128}", re.ASCII)
+"""What ids may be like. A path may have anything in the place of one, and what is on record stays there for years."""
+
 TOGETHER = {4: 24, 6: 48}
 """Bits of an address that make a place, by the version of IP: who moves within them is not told as elsewhere."""
 
@@ -69,9 +82,12 @@ TOGETHER = {4: 24, 6: 48}
 def note_reply(request: Request, reply: Reply) -> None:
     """Note what a route's reply gives out, or what was asked for by it."""
     route = request.method, request.resource
-    kind = kinds.PAYLOAD_READ if route in READS and _gives(reply) else WISHES.get(route) or OF_OPERATORS.get(route)
-    if kind is not None and reply.status < 400:
-        _note(request, kind, subject=_subject(request, reply), outcome=str(reply.status))
+    if route == BULK and not _cancels(reply):
+        return  # those that are run again are on record as jobs
+    read = kinds.PAYLOAD_READ if route in READS and _gives(request, reply) else None
+    for kind in (read, WISHES.get(route) or OF_OPERATORS.get(route)):
+        if kind is not None and reply.status < 400:
+            _note(request, kind, subject=_subject(request, reply), outcome=str(reply.status))
 
 
 def note_denial(request: Request, error: Forbidden) -> None:
@@ -110,19 +126,24 @@ def _is_first(key: str, place: str) -> bool:
     return True
 
 
-def _gives(reply: Reply) -> bool:
+def _gives(request: Request, reply: Reply) -> bool:
     """Whether a reply has a payload: a job that has not ended, or that was erased, has none."""
-    if reply.status not in (200, 302, 303):
+    if reply.status not in GIVING:
         return False
     body = reply.body
     if isinstance(body, dict) and body.get("object") == "job":
         return bool(body.get("output") is not None or body.get("output_url"))
-    return True
+    return request.resource not in CANCELING or bool(body.get("output"))
+
+
+def _cancels(reply: Reply) -> bool:
+    """Whether a bulk operation is to cancel, and not to run again or to count."""
+    return isinstance(reply.body, dict) and reply.body.get("action") == "cancel" and not reply.body.get("dry_run")
 
 
 def _subject(request: Request, reply: Reply | None) -> str:
     named = next(iter(request.path.values()), "") if request.path else ""
-    return (reply.job_id if reply else None) or named
+    return (reply.job_id if reply else None) or (named if ID.fullmatch(named) else "")
 
 
 def _note(request: Request, kind: str, **facts: str | None) -> None:

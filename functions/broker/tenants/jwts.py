@@ -153,11 +153,17 @@ def _identity(issuer: Item, claims: dict[str, Any]) -> Identity:
 
 def _member(issuer: Item, claims: dict[str, Any]) -> Member:
     """Application, groups and roles, by the claims that the issuer's entry names; a text is one name."""
-    application = claims.get(issuer.get("application_claim", ""), "")
+    application = _claim(issuer, claims, "application", "")
     if not isinstance(application, str) or (application and not NAME.fullmatch(application)):
         raise Unauthorized("malformed_application")
-    groups, roles = (_names(claims.get(issuer.get(f"{kind}_claim", ""), ())) for kind in ("groups", "roles"))
+    groups, roles = (_names(_claim(issuer, claims, kind, ())) for kind in ("groups", "roles"))
     return Member(application, groups, roles)
+
+
+def _claim(issuer: Item, claims: dict[str, Any], kind: str, missing: Any) -> Any:
+    """What a token says of a kind, where its issuer may: no claim is read that the entry does not name."""
+    name = issuer.get(f"{kind}_claim")
+    return claims.get(name, missing) if name else missing
 
 
 def _names(claim: Any) -> frozenset[str]:

@@ -1,8 +1,10 @@
 """What doors and streams tell the audit trail: who, what and about what, and never a payload."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,6 +90,47 @@ def test_a_look_is_a_read_where_it_gives_something(reply: Reply, noted: bool) ->
         assert facts.items() <= found[0].items()
 
 
+@pytest.mark.parametrize("resource", ["/files/{id}/content", "/batches/{id}/results", "/messages/batches/{id}/results"])
+def test_a_link_to_the_bucket_is_a_read(resource: str) -> None:
+    link = Reply(307, None, {"location": "https://bucket/link"})
+    audited.note_reply(request("GET", resource, path={"id": "file-1"}), link)
+    assert [(each["kind"], each["subject"]) for each in taken()] == [("payload.read", "file-1")]
+
+
+def test_the_statuses_that_give_something_are_all_that_doors_send_somewhere() -> None:
+    rest = Path(audited.__file__).parent
+    sent = {int(found) for file in rest.glob("*.py") for found in re.findall(r"\b(30[1-8])\b", file.read_text())}
+    unchanged = 304  # who is told so has it already
+    assert sent - {unchanged} == {each for each in audited.GIVING if each > 299}
+
+
+@pytest.mark.parametrize(
+    ("action", "dry", "noted"), [("cancel", False, 1), ("cancel", True, 0), ("retry", False, 0), ("retry", True, 0)]
+)
+def test_a_bulk_operation_is_a_wish_to_cancel_where_it_cancels(action: str, dry: bool, noted: int) -> None:
+    shown = {"object": "bulk", "id": "b-1", "action": action, "dry_run": dry}
+    audited.note_reply(request("POST", "/jobs/bulk"), Reply(202, shown))
+    assert [each["kind"] for each in taken()] == ["cancel.asked"] * noted
+
+
+def test_a_files_bytes_are_not_given_without_a_record_of_it() -> None:
+    door = Door()
+    form = "--x\r\nContent-Disposition: form-data; name=purpose\r\n\r\nuser_data\r\n--x\r\nContent-Disposition: "
+    form += f'form-data; name="file"; filename="a.txt"\r\n\r\n{PAYLOAD}\r\n--x--\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    kept = door.api(request("POST", "/files", headers=kind, body=form))
+    assert not taken(), "who brings a file is given nothing"
+    door.api(request("GET", "/files/{id}/content", path={"id": kept.body["id"]}))
+    assert [(each["kind"], each["subject"]) for each in taken()] == [("payload.read", kept.body["id"])]
+
+
+@pytest.mark.parametrize(("output", "kinds"), [([], ["cancel.asked"]), (["…"], ["payload.read", "cancel.asked"])])
+def test_an_answer_that_is_told_to_who_comes_too_late_to_cancel_is_a_read(output: list[str], kinds: list[str]) -> None:
+    told = Reply(200, {"object": "response", "output": output})
+    audited.note_reply(request("POST", "/responses/{id}/cancel", path={"id": "resp_1"}), told)
+    assert [each["kind"] for each in taken()] == kinds
+
+
 def test_an_answer_in_the_same_call_is_a_read_of_its_job() -> None:
     audited.note_reply(request("POST", "/responses"), Reply(200, {"object": "response"}, job_id="job_1"))
     audited.note_reply(request("POST", "/jobs"), Reply(202, {"object": "job"}, job_id="job_2"))
@@ -111,6 +154,17 @@ def test_the_notes_of_one_call_are_bounded_and_the_rest_counted() -> None:
     found = taken()
     assert (len(found), found[-1]["beyond"]) == (MOST, 5)
     assert taken() == []
+
+
+@pytest.mark.parametrize("named", [PAYLOAD, "a\x1b]0;b\x07", "é", "x" * 129])
+def test_what_stands_in_the_place_of_an_id_and_is_none_is_not_put_on_record(named: str) -> None:
+    door = Door()
+    door.api(request("DELETE", "/conversations/{id}", path={"id": named}))
+    with pytest.raises(Forbidden):
+        door.api(replace(request("GET", "/jobs/{id}", path={"id": named}), scopes=frozenset()))
+    found = taken()
+    assert [each["kind"] for each in found] == ["erase.asked", "call.denied"]
+    assert all("subject" not in each for each in found)
 
 
 def test_what_a_caller_chose_is_cut() -> None:

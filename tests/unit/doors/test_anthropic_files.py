@@ -200,6 +200,14 @@ def test_a_document_that_is_named_is_asked_about_as_if_it_had_been_sent(
     assert image["image_url"]["url"].startswith("data:image/png;base64,")
 
 
+def test_results_of_tools_in_one_another_are_refused_however_deep(client: anthropic.Anthropic, door: Door) -> None:
+    block: Any = {"type": "text", "text": "x"}
+    for _ in range(400):
+        block = {"type": "tool_result", "tool_use_id": "c", "content": [block]}
+    with pytest.raises(anthropic.BadRequestError, match=r"messages.0.content.0.content.0.type"):
+        client.messages.create(model="small", max_tokens=64, messages=[{"role": "user", "content": [block]}])
+
+
 def test_the_result_of_a_tool_may_name_one_too_and_tokens_are_counted_with_it(
     client: anthropic.Anthropic, door: Door
 ) -> None:

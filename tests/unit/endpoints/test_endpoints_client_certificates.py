@@ -1,5 +1,6 @@
 """Client certificates of endpoints: a receiver that asks for one is shown it, and nobody is shown its key."""
 
+import base64
 import datetime
 import json
 import ssl
@@ -264,3 +265,42 @@ def test_an_address_without_tls_has_no_place_for_one(issuer: Issuer) -> None:
     with pytest.raises(InvalidRequest):
         local.change("acme", made.id, NOW, url="http://127.0.0.1:9/")
     local.change("acme", made.id, NOW, url="http://127.0.0.1:9/", client=None)
+
+
+def pem_of(p: int, q: int, n: int) -> str:
+    """A key of RSA whose numbers nobody has looked at, as PKCS #1."""
+
+    def der(tag: int, content: bytes) -> bytes:
+        size = len(content).to_bytes(2)
+        return bytes([tag, 0x82]) + size + content
+
+    def number(value: int) -> bytes:
+        return der(2, value.to_bytes(value.bit_length() // 8 + 1))
+
+    text = base64.encodebytes(der(0x30, b"".join(map(number, (0, n, 65537, 3, p, q, 3, 3, 3))))).decode()
+    return f"-----BEGIN RSA PRIVATE KEY-----\n{text}-----END RSA PRIVATE KEY-----\n"
+
+
+OWN = (1 << 2_100) + 1
+FACTORS = {
+    "a large key": ((1 << 9_600) + 1, (1 << 9_600) + 3, ((1 << 9_600) + 1) * ((1 << 9_600) + 3)),
+    "large factors of a small key": ((1 << 9_600) + 1, (1 << 9_600) + 3, OWN),
+}
+
+
+@pytest.mark.parametrize("named", FACTORS)
+def test_no_factor_is_looked_at_that_would_take_a_function_for_its_whole_life(
+    issuer: Issuer, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[bool] = []
+    load = forms.load_pem_private_key
+
+    def loads(data: bytes, password: None, *, unsafe_skip_rsa_key_validation: bool = False) -> Any:
+        checked.append(not unsafe_skip_rsa_key_validation)
+        return load(data, password, unsafe_skip_rsa_key_validation=True)
+
+    monkeypatch.setattr(forms, "load_pem_private_key", loads)
+    with pytest.raises(InvalidRequest) as refused:
+        read(issuer.client()["certificate"], pem_of(*FACTORS[named]), NOW)
+    assert refused.value.param == "client_certificate.private_key"
+    assert checked == [False]

@@ -12,6 +12,7 @@ from broker.errors import Forbidden, PermissionDenied
 from broker.jobs.accepting import Caller
 from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.pages import page
+from broker.jobs.searching import Wanted
 from broker.permissions.who import MOST_NAMES, Member, Who
 from broker.rest.http import Request
 from broker.storage import Put
@@ -101,9 +102,10 @@ def test_a_job_says_its_application_and_lists_go_by_it() -> None:
     world = Permitted()
     mine, other = world.ask(SALES).head, world.ask(MARKETING, now=NOW + 1).head
     assert (mine.application, other.application, world.ask(Member()).head.application) == ("crm", "campaigns", None)
-    found = page(world.jobs, "acme", BASE_URL, status=None, limit=10, cursor=None, application="crm")
+    asked: dict[str, Any] = {"limit": 10, "cursor": None, "wanted": Wanted(application="crm")}
+    found = page(world.jobs, "acme", BASE_URL, **asked)
     assert [(row["id"], row["application"]) for row in found["data"]] == [(mine.id, "crm")]
-    assert page(world.jobs, "mallory", BASE_URL, status=None, limit=10, cursor=None, application="crm")["data"] == []
+    assert page(world.jobs, "mallory", BASE_URL, **asked)["data"] == []
 
 
 def test_a_refusal_is_on_record_with_the_rule_and_the_application(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ def test_the_claims_that_the_entry_names_are_read_and_a_text_is_one_name() -> No
 
 def test_where_the_entry_names_none_no_token_says_anything() -> None:
     assert Desk()(token(application="crm", groups=["marketing"], roles=["boss"], azp="crm")).member == Member()
+    assert Desk()(token(**{"": "marketing"})).member == Member(), "nor by a claim without a name"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,18 @@ app = group("Models, routes, tenants, prompts and the rest as files: plan, apply
 
 Kind = Annotated[
     Literal[
-        "models", "aliases", "guardrails", "routes", "tenants", "sources", "issuers", "prompts", "labels", "recipes"
+        "models",
+        "aliases",
+        "guardrails",
+        "routes",
+        "tenants",
+        "applications",
+        "sources",
+        "issuers",
+        "prompts",
+        "labels",
+        "recipes",
+        "permissions",
     ],
     Argument(help="The kind of entry."),
 ]
