@@ -223,6 +223,34 @@ def test_an_operator_sees_all_tenants_jobs_and_a_payload_only_on_record(shown: C
     assert seen.count("job.read") == 1
 
 
+def test_an_operator_of_more_tenants_than_one_list_has_names_one(shown: Console) -> None:
+    page, stack = shown.page, shown.stack
+    theirs = stack.run(chat(), Client(stack.base_url, stack.seeded.other_key))
+    refusal = {
+        "error": {"code": "invalid_request", "message": "There are more than 50 tenants: name one.", "param": "tenant"}
+    }
+
+    def many(route: Route) -> None:
+        named = "tenant=" in route.request.url
+        return (
+            route.continue_()
+            if named
+            else route.fulfill(status=400, content_type="application/json", body=json.dumps(refusal))
+        )
+
+    page.route("**/admin/jobs?*", many)
+    shown.open()
+    page.get_by_role("button", name="As an operator").click()
+    page.get_by_label("AWS credentials").fill("export AWS_ACCESS_KEY_ID=test\nexport AWS_SECRET_ACCESS_KEY=test")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+    expect(page.get_by_role("main")).to_contain_text("name one")
+    page.get_by_label("Tenant").fill("other")
+    page.keyboard.press("Tab")
+    expect(page.locator(f"[data-job='{theirs['id']}']")).to_be_visible()
+    shown.said.clear()  # the 400, which browsers note
+
+
 @pytest.mark.parametrize("token", ["", "a/session+token=="])
 def test_calls_are_signed_as_aws_does_it(shown: Console, token: str) -> None:
     """Botocore's signature of the same call, at the same second."""

@@ -45,6 +45,7 @@ async function tried(attempt) {
   try {
     await attempt();
   } catch (error) {
+    if (error.status === 400) return; // known, and asked for more: where there are many tenants, which one
     if (error.status !== 403 || who.kind === "operator") who = null;
     if (who === null) throw error;
   }
