@@ -1,7 +1,8 @@
 """AWS in the process: clients that check what they send, tables and buckets as the template has them."""
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, wraps
+from threading import RLock
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from broker.cloud.operations import SERVICES
 from broker.cloud.payloads import PayloadStore
 from broker.storage import Database
 from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
 from moto.server import ThreadedMotoServer
 
 from tests.fakes.database import FakeDatabase
@@ -61,10 +63,27 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
 def served() -> Iterator[str]:
     """The address of AWS as a server."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("put_item", "update_item", "delete_item", "transact_write_items"):
+            patched.setattr(DynamoDBBackend, name, one_at_a_time(getattr(DynamoDBBackend, name)))
+        server.start()
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+        server.stop()
+
+
+WRITING = RLock()
+
+
+def one_at_a_time(write: Callable[..., Any]) -> Callable[..., Any]:
+    """A write with its condition as one step, as DynamoDB has it: moto's server looks and writes in two."""
+
+    @wraps(write)
+    def alone(*args: Any, **named: Any) -> Any:
+        with WRITING:
+            return write(*args, **named)
+
+    return alone
 
 
 @pytest.fixture

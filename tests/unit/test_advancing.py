@@ -71,7 +71,9 @@ NEXT: dict[str, tuple[str, str, str]] = {
         ("BudgetExceeded", "DeliveryBusy", "Forbidden", "Gone", "InvalidRequest", "KeyInFlight", "TooLarge"),
         ("end",) * 3,
     ),
-    **dict.fromkeys(("KeyReused", "NotCancelable", "NotFound", "RateLimited", "Refused"), ("end",) * 3),
+    **dict.fromkeys(
+        ("KeyReused", "NotCancelable", "NotFound", "PermissionDenied", "RateLimited", "Refused"), ("end",) * 3
+    ),
     **dict.fromkeys(("TimedOut", "TooManyAtOnce", "Truncated"), ("end",) * 3),
 }
 

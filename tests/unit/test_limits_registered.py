@@ -73,7 +73,7 @@ def test_a_key_has_the_limits_that_it_was_given(session: Any, capsys: pytest.Cap
 def test_a_keys_limit_at_fault_is_named(session: Any, capsys: pytest.CaptureFixture[str], said: str) -> None:
     registry = registry_of(session, stack_outputs(session, "my-broker"))
     apply(registry, parse_registry({"tenants": [{"id": "acme"}]}), by="tests", now=1)
-    assert main(["key", "acme", "--principal", "ci", "--limit", said]) == 1
+    assert main(["key", "acme", "--principal", "ci", "--limit", said]) == 3
     assert said.partition("=")[0] in capsys.readouterr().err
     assert run(capsys, "key", "list") == ["0 keys"]
 
