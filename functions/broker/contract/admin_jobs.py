@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from broker.contract.common import Count, JobError, JobId, Shown, Time, Usd
+from broker.contract.common import Count, JobId, Shown, Usd
 from broker.contract.operation import Operation, parameter
 from broker.contract.operations import INCLUDE, LIST_SIZE, WANTED
 from broker.contract.queued import Queued
@@ -13,29 +13,16 @@ from broker.contract.replies import (
     ContextFitted,
     Delivery,
     Finding,
+    JobFacts,
     JobReview,
-    JobUsage,
     PromptUsed,
 )
 from broker.contract.timeline import Timeline
-from broker.jobs.fields import Task
-from broker.jobs.head import Status
 
 
-class AnyJobSummary(Shown):
+class AnyJobSummary(JobFacts):
     """A job as it stands in the operators' list."""
 
-    id: JobId
-    object: Literal["job"]
-    status: Status
-    task: Task
-    model: str
-    application: str | None
-    created_at: Time
-    started_at: Time | None
-    ended_at: Time | None
-    error: JobError | None
-    usage: JobUsage
     tenant: str
     door: str
 

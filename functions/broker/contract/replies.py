@@ -204,8 +204,8 @@ class Urls(Shown):
     events: Url
 
 
-class JobSummary(Shown):
-    """A job as it stands in a list."""
+class JobFacts(Shown):
+    """What every list says of a job."""
 
     id: JobId
     object: Literal["job"]
@@ -220,6 +220,11 @@ class JobSummary(Shown):
     ended_at: Time | None
     error: JobError | None
     usage: JobUsage
+
+
+class JobSummary(JobFacts):
+    """A job as it stands in a list."""
+
     urls: Urls
 
 
