@@ -26,7 +26,7 @@ WITHHELD = {PAYLOAD_READ, REVIEW_READ, AUDIT_READ}
 def on_record(request: Request, reply: Reply, send: Callable[[], list[Record]] | None = None) -> Reply:
     """Send the call's notes to the audit trail, where there is one; gives the reply, which may be that this failed.
 
-    A job whose answer is withheld is there: its call is not to be repeated, for that might make another.
+    A job whose answer is withheld is there: its call is not to be repeated where that might make another.
     """
     if not is_on():
         return reply
@@ -37,8 +37,16 @@ def on_record(request: Request, reply: Reply, send: Callable[[], list[Record]] |
     error = Unavailable(f"The audit trail cannot be told now{what}.", code="audit_unavailable", retry_after=5)
     told = error_reply(error, request.request_id)
     if request.method == "POST":
-        told = replace(told, headers=told.headers | {"x-should-retry": "false"}, job_id=reply.job_id)
+        again = "true" if _is_known_when_repeated(request) else "false"
+        told = replace(told, headers=told.headers | {"x-should-retry": again}, job_id=reply.job_id)
     return told
+
+
+def _is_known_when_repeated(request: Request) -> bool:
+    """Whether the same call once more gets what this one made: it has a key, or its client counts its tries."""
+    from broker.rest.tries import asked_once
+
+    return bool(asked_once(request, lambda: 0))
 
 
 def _send() -> list[Record]:

@@ -8,7 +8,7 @@ from tests.e2e.stack import Stack, chat
 RATE, SAVED_S = 4, 10
 """Of the model `paced`, whose bucket holds ten seconds' worth (`local.model_server.rates`)."""
 
-FIRST, SECOND = 80, 30
+FIRST, SECOND = 120, 25
 """Rows."""
 
 

@@ -1,6 +1,7 @@
 """Reads are on record or do not happen; what is done already is told, whatever becomes of its note."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from broker.audit.notes import taken
@@ -38,6 +39,13 @@ def test_an_answer_that_is_withheld_of_a_call_that_made_a_job_names_the_job_and_
     reply = on_record(request("POST"), GIVEN, lambda: unsent("payload.read"))
     assert (reply.status, reply.headers["x-should-retry"], reply.job_id) == (503, "false", "job_1")
     assert "job_1" in reply.body["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["idempotency-key", "x-stainless-retry-count"])
+def test_where_the_same_call_again_gets_the_job_that_it_made_it_may_be_repeated(name: str) -> None:
+    asked = replace(request("POST"), headers={name: "0"})
+    reply = on_record(asked, GIVEN, lambda: unsent("payload.read"))
+    assert (reply.status, reply.headers["x-should-retry"], reply.job_id) == (503, "true", "job_1")
 
 
 @pytest.mark.parametrize("kinds", [(), ("cancel.asked",), ("erase.asked", "call.denied"), ("key.used",)])
